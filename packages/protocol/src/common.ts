@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+// `unknown` at run time costs nothing: what arrives was parsed from JSON, what leaves is serialised to it.
+export const jsonSchema: z.ZodType<Json> = z.json().meta({ id: 'Json', description: 'Any JSON value' });
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(
+  z.string(),
+  z.unknown(),
+) as unknown as z.ZodType<JsonObject>;
+
+/** ISO 8601 in UTC with milliseconds, for example `2026-01-01T12:00:00.000Z`. */
+export const timestampSchema = z.iso
+  .datetime({ precision: 3 })
+  .meta({ description: 'ISO 8601, UTC, milliseconds', examples: ['2026-01-01T12:00:00.000Z'] });
+
+export const sessionIdSchema = z.uuid().meta({ description: 'Session id, a UUID' });
+export const runIdSchema = z.uuid().meta({ description: 'Run id, a UUID; the client may choose it' });
+export const cursorSchema = z
+  .string()
+  .min(1)
+  .max(64)
+  .meta({ description: 'Opaque place in the log of a session', examples: ['k3v9x0a1b2c4:17'] });
+
+export const engineTypeSchema = z
+  .string()
+  .min(1)
+  .max(100)
+  .meta({ examples: ['ToolChatEngine'] });
+
+export const usageSchema = z
+  .object({
+    input_tokens: z.int().nonnegative(),
+    output_tokens: z.int().nonnegative(),
+    total_tokens: z.int().nonnegative(),
+    cached_input_tokens: z.int().nonnegative().optional(),
+    reasoning_tokens: z.int().nonnegative().optional(),
+  })
+  .meta({ id: 'Usage', description: 'Tokens used, as the provider counted them' });
+export type Usage = z.infer<typeof usageSchema>;
+
+/** The error of a run, a problem or a frame: a code of the table and a text for people. */
+export const errorObjectSchema = z
+  .object({ code: z.string(), message: z.string() })
+  .meta({ id: 'ErrorObject', description: 'A code of the error table and a text for people' });
+export type ErrorObject = z.infer<typeof errorObjectSchema>;

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { engineTypeSchema, jsonObjectSchema, sessionIdSchema, timestampSchema } from './common.ts';
+
+export const SESSION_STATUSES = ['running', 'idle', 'failed'] as const;
+export type SessionStatus = (typeof SESSION_STATUSES)[number];
+
+const MAX_METADATA_KEYS = 64;
+const MAX_METADATA_BYTES = 16 * 1024;
+
+export const sessionMetadataSchema = jsonObjectSchema
+  .refine((value) => Object.keys(value).length <= MAX_METADATA_KEYS, `at most ${MAX_METADATA_KEYS} keys`)
+  .refine(
+    (value) => JSON.stringify(value).length <= MAX_METADATA_BYTES,
+    `at most ${MAX_METADATA_BYTES} characters of JSON`,
+  )
+  .meta({ description: 'What the application keeps with the session' });
+
+export const sessionSummarySchema = z
+  .object({
+    session_id: sessionIdSchema,
+    status: z.enum(SESSION_STATUSES),
+    created_at: timestampSchema,
+    last_interaction_at: timestampSchema,
+    name: z.string().optional(),
+    metadata: jsonObjectSchema.optional(),
+  })
+  .meta({ id: 'SessionSummary' });
+export type SessionSummary = z.infer<typeof sessionSummarySchema>;
+
+export const sessionDetailSchema = sessionSummarySchema
+  .extend({
+    linked_engine: z.string().nullable().meta({ description: 'engine_id, or null when none is linked' }),
+  })
+  .meta({ id: 'Session' });
+export type SessionDetail = z.infer<typeof sessionDetailSchema>;
+
+export const createSessionBodySchema = z
+  .object({
+    name: z.string().min(1).max(200).optional(),
+    metadata: sessionMetadataSchema.optional(),
+    engine_type: engineTypeSchema.optional(),
+    engine_config: jsonObjectSchema.optional(),
+  })
+  .meta({ id: 'CreateSession' });
+export type CreateSessionBody = z.infer<typeof createSessionBodySchema>;
+
+export const createSessionResponseSchema = z
+  .object({ session_id: sessionIdSchema, status: z.literal('success') })
+  .meta({ id: 'SessionCreated' });
+
+export const sessionListSchema = z
+  .object({
+    sessions: z.array(sessionSummarySchema),
+    total: z.int().nonnegative(),
+    total_exact: z.boolean().optional().meta({ description: 'false when total stopped counting at 10,000' }),
+    next: z.string().nullable().meta({ description: 'cursor of the next page, null on the last' }),
+  })
+  .meta({ id: 'SessionList' });
+export type SessionList = z.infer<typeof sessionListSchema>;
+
+export const deleteSessionResponseSchema = z.object({ message: z.string() }).meta({ id: 'SessionDeleted' });

@@ -1,0 +1,5 @@
+/** The version of the wire protocol, and the subprotocol that names it. */
+export const PROTOCOL_VERSION = '1';
+export const SUBPROTOCOL = 'llmgine.v1';
+/** A browser that cannot set headers offers its credential as a second subprotocol with this prefix. */
+export const BEARER_SUBPROTOCOL_PREFIX = 'llmgine.bearer.';
