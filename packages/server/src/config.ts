@@ -189,10 +189,13 @@ export interface LoadOptions {
 export class APIConfig {
   readonly values: Readonly<ConfigValues>;
   readonly providers: ProviderEnvironment;
+  /** Things that do not stop the start but that people should know, one line each. */
+  readonly warnings: readonly string[];
 
   constructor(overrides: Partial<ConfigInput> = {}, options: Omit<LoadOptions, 'overrides'> = {}) {
     const env: Source = options.env ?? { ...readDotEnv(), ...process.env };
     this.values = deepFreeze(load({ ...options, env, overrides }));
+    this.warnings = Object.freeze(strayVariables(env));
     this.providers = Object.freeze({
       ...(env.OPENAI_API_KEY ? { OPENAI_API_KEY: env.OPENAI_API_KEY } : {}),
       ...(env.OPENAI_BASE_URL ? { OPENAI_BASE_URL: env.OPENAI_BASE_URL } : {}),
@@ -211,6 +214,14 @@ function readDotEnv(): Source {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new ConfigError(`.env cannot be read: ${(error as Error).message}`);
   }
+}
+
+/** Not an error: an orchestrator may inject variables with this prefix for a service of the same name. */
+function strayVariables(env: Source): string[] {
+  const known = new Set([...LOADER_VARIABLES, ...KEYS.map(envName)]);
+  return Object.keys(env)
+    .filter((name) => name.startsWith(ENV_PREFIX) && !known.has(name))
+    .map((name) => `${name} is set, but it is not a setting`);
 }
 
 interface Candidate {
@@ -234,18 +245,13 @@ function load(options: LoadOptions & { env: Source }): ConfigValues {
     if (unknown)
       throw new ConfigError(`${unknown} in ${file} is not a setting; known are: ${[...known].join(', ')}`);
   }
-  const names = new Set(LOADER_VARIABLES);
   for (const key of KEYS) {
     const name = envName(key);
-    names.add(name);
     const value = options.env[name];
     // An empty variable is an unset one: shells and compose files write it that way.
     if (value !== undefined && value !== '')
       candidates.set(key, { value: fromEnv(key, name, value), label: name });
   }
-  const stray = Object.keys(options.env).find((name) => name.startsWith(ENV_PREFIX) && !names.has(name));
-  if (stray) throw new ConfigError(`${stray} is not a setting; the README has the table of all variables`);
-
   for (const [key, value] of Object.entries(options.overrides ?? {})) {
     if (!(key in configSchema.shape))
       throw new ConfigError(`${key} is not a setting; known are: ${KEYS.join(', ')}`);
