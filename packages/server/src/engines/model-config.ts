@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { ModelRequest } from '../models/types.ts';
+
+/** What every engine that talks to a model takes in `engine_config`. */
+export const modelConfigSchema = z.object({
+  model: z
+    .string()
+    .max(200)
+    .regex(/^[a-z0-9-]+(:.+)?$/, '`provider:model`')
+    .optional()
+    .describe("`provider:model`; default: the server's"),
+  system_prompt: z.string().max(100_000).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  top_p: z.number().min(0).max(1).optional(),
+  max_output_tokens: z.int().min(1).max(1_000_000).optional(),
+  stop_sequences: z.array(z.string().min(1).max(200)).max(8).optional(),
+});
+export type ModelConfig = z.output<typeof modelConfigSchema>;
+
+/** The part of a model request that comes from the configuration. */
+export function requestOf(config: ModelConfig): Omit<ModelRequest, 'messages'> {
+  return {
+    ...(config.system_prompt === undefined ? {} : { system: config.system_prompt }),
+    ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
+    ...(config.top_p === undefined ? {} : { topP: config.top_p }),
+    ...(config.max_output_tokens === undefined ? {} : { maxOutputTokens: config.max_output_tokens }),
+    ...(config.stop_sequences === undefined ? {} : { stopSequences: config.stop_sequences }),
+  };
+}

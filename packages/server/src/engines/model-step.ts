@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import type { Json, Message, MessagePart, Usage } from '@llmgine/protocol';
+import type { FinishReason, Model, ModelRequest, ModelSink, ModelToolCall } from '../models/types.ts';
+import type { EngineContext } from './types.ts';
+
+export interface ModelStep {
+  readonly message: Message;
+  readonly text: string;
+  readonly toolCalls: readonly ModelToolCall[];
+  readonly finishReason: FinishReason;
+  readonly usage: Usage | null;
+}
+
+/**
+ * One call of a model as a step of the run: streams what it says into the session's log as one assistant message.
+ * Emits `step_started`, the message with its deltas, and `step_finished`, which is a checkpoint. Rejects with what the
+ * model rejects with; the run then withdraws the half-streamed message.
+ */
+export async function streamModelStep(
+  context: EngineContext,
+  model: Model,
+  request: ModelRequest,
+  options: { readonly step?: number; readonly metadata?: Message['metadata'] } = {},
+): Promise<ModelStep> {
+  const step = options.step ?? 1;
+  const messageId = `msg_${randomUUID()}`;
+  const createdAt = new Date().toISOString();
+  const parts: MessagePart[] = [];
+  const toolCalls: ModelToolCall[] = [];
+  let started = false;
+
+  const begin = () => {
+    if (started) return;
+    started = true;
+    context.emit({ event_type: 'message_started', payload: { message_id: messageId, role: 'assistant' } });
+  };
+  const piece = (type: 'text' | 'reasoning', text: string): boolean => {
+    if (text === '') return true;
+    begin();
+    const last = parts.at(-1);
+    if (last?.type === type) last.text += text;
+    else parts.push({ type, text });
+    return context.emit({
+      event_type: type === 'text' ? 'text_delta' : 'reasoning_delta',
+      payload: { message_id: messageId, text },
+    });
+  };
+  const sink: ModelSink = {
+    text: (delta) => piece('text', delta),
+    reasoning: (delta) => piece('reasoning', delta),
+    toolCall: (call) => {
+      begin();
+      toolCalls.push(call);
+      parts.push({
+        type: 'tool_call',
+        tool_call_id: call.toolCallId,
+        tool_name: call.toolName,
+        arguments: call.arguments,
+      });
+      return true;
+    },
+    drain: () => context.drain(),
+  };
+
+  context.emit({ event_type: 'step_started', payload: { step, model: model.id } });
+  const { finishReason, usage } = await model.stream(request, sink, context.signal);
+  begin();
+  const message: Message = {
+    message_id: messageId,
+    role: 'assistant',
+    run_id: context.runId,
+    parts,
+    created_at: createdAt,
+    metadata: { model: model.id, finish_reason: finishReason, ...options.metadata },
+  };
+  context.emit({ event_type: 'message_completed', payload: message });
+  context.emit({ event_type: 'step_finished', payload: { step, usage, finish_reason: finishReason } });
+  await context.drain();
+  return { message, text: textOf(parts), toolCalls, finishReason, usage };
+}
+
+function textOf(parts: readonly MessagePart[]): string {
+  let text = '';
+  for (const part of parts) if (part.type === 'text') text += part.text;
+  return text;
+}
+
+/** What `prompt` answers as the `result` of its run. */
+export function promptResult(step: ModelStep): Json {
+  return { text: step.text, message_id: step.message.message_id, finish_reason: step.finishReason };
+}

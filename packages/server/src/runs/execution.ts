@@ -1,0 +1,220 @@
+import { ApiError, type ErrorObject, type Json } from '@llmgine/protocol';
+import type { EngineService } from '../engines/service.ts';
+import type { EngineContext, EngineLogger } from '../engines/types.ts';
+import { newEvent, type SessionLog } from '../sessions/log.ts';
+import type { AppendOutcome, RunRow, Storage } from '../storage/types.ts';
+import { type RunEnd, RunWriter } from './run-writer.ts';
+
+/** Why a run is ended from outside. */
+export type StopReason = 'cancelled' | 'timeout' | 'shutdown' | 'session_closed' | 'broken';
+
+export interface ExecutionOptions {
+  readonly log: SessionLog;
+  readonly storage: Storage;
+  readonly engines: EngineService;
+  readonly timeoutMs: number;
+  readonly logger: EngineLogger & { child(fields: object): EngineLogger };
+  readonly checkEvent: (eventType: string, payload: unknown) => void;
+  readonly debug: boolean;
+}
+
+const FINISH_RETRY_MS = [100, 500, 2000, 5000, 10_000, 30_000];
+
+class Stopped extends Error {
+  readonly reason: StopReason;
+  constructor(reason: StopReason) {
+    super(`run stopped: ${reason}`);
+    this.name = 'AbortError';
+    this.reason = reason;
+  }
+}
+
+/**
+ * One run from `run_started` to `run_finished`. It ends as soon as it is stopped, whether or not its engine listens to
+ * the signal: what the engine emits after that goes nowhere.
+ */
+export class Execution {
+  readonly run: RunRow;
+  /** Resolves when the run has ended and its end is committed (or there is nothing to commit it to). */
+  readonly done: Promise<void>;
+  readonly #options: ExecutionOptions;
+  readonly #logger: EngineLogger;
+  readonly #controller = new AbortController();
+  readonly #writer: RunWriter;
+  #cause: unknown;
+
+  constructor(run: RunRow, options: ExecutionOptions) {
+    this.run = run;
+    this.#options = options;
+    this.#logger = options.logger.child({ session_id: run.sessionId, run_id: run.runId });
+    this.#writer = new RunWriter({
+      run,
+      log: options.log,
+      checkEvent: options.checkEvent,
+      onBroken: (reason) => this.#broken(reason),
+    });
+    this.done = this.#execute();
+  }
+
+  stop(reason: StopReason): void {
+    if (!this.#controller.signal.aborted) this.#controller.abort(new Stopped(reason));
+  }
+
+  #broken(reason: AppendOutcome | Error): void {
+    this.#cause ??= reason;
+    this.stop('broken');
+  }
+
+  async #execute(): Promise<void> {
+    const { run } = this;
+    try {
+      if (!(await this.#start())) return;
+      this.#logger.info({ engine: run.engineType, command: run.command }, 'run started');
+      const began = performance.now();
+      const end = await this.#engineEnd();
+      if (end) await this.#finish(end);
+      this.#logger.info(
+        { status: end?.status ?? 'dropped', code: end?.error?.code, duration_ms: Math.round(performance.now() - began) },
+        'run finished',
+      );
+    } catch (error) {
+      this.#logger.error({ err: error }, 'run could not be recorded');
+    } finally {
+      // Ends what the engine may still be doing, so that nothing of it stays behind.
+      this.stop('broken');
+    }
+  }
+
+  /** False when the run is not queued any more. */
+  async #start(): Promise<boolean> {
+    const { run } = this;
+    const now = Date.now();
+    const outcome = await this.#options.log.append({
+      session: run,
+      events: [
+        newEvent('run_started', run.runId, { engine_id: run.engineId, engine_type: run.engineType }, now),
+      ],
+      writes: [{ kind: 'start_run', runId: run.runId, at: now }],
+    });
+    return outcome.ok;
+  }
+
+  /** How the run ended, or null when there is nobody left to tell. */
+  async #engineEnd(): Promise<RunEnd | null> {
+    const { signal } = this.#controller;
+    const timer = setTimeout(() => this.stop('timeout'), this.#options.timeoutMs);
+    let aborted: (() => void) | undefined;
+    try {
+      const stopped = new Promise<never>((_, reject) => {
+        aborted = () => reject(signal.reason);
+        if (signal.aborted) aborted();
+        else signal.addEventListener('abort', aborted, { once: true });
+      });
+      const work = this.#work();
+      // When the race is lost, a late failure of the engine is no news.
+      work.catch(() => {});
+      const result = await Promise.race([work, stopped]);
+      await this.#writer.drain();
+      signal.throwIfAborted();
+      return { status: 'completed', result, error: null };
+    } catch (error) {
+      return this.#endOf(signal.aborted ? signal.reason : error);
+    } finally {
+      clearTimeout(timer);
+      if (aborted) signal.removeEventListener('abort', aborted);
+    }
+  }
+
+  async #work(): Promise<Json> {
+    const { run } = this;
+    const engine = await this.#load();
+    const context: EngineContext = {
+      sessionId: run.sessionId,
+      runId: run.runId,
+      command: run.command,
+      parameters: run.parameters,
+      principal: { id: run.ownerId, tenantId: run.tenantId },
+      signal: this.#controller.signal,
+      logger: this.#logger,
+      history: async () => {
+        await this.#writer.drain();
+        return this.#options.storage.conversation(run, run.acceptedSeq);
+      },
+      emit: (event) => this.#writer.emit(event),
+      drain: () => this.#writer.drain(),
+    };
+    const result: unknown = await engine.run(context);
+    // What cannot be written as JSON fails here, and not in the log.
+    return JSON.parse(JSON.stringify(result ?? null) ?? 'null') as Json;
+  }
+
+  async #load() {
+    const { run } = this;
+    const { engines, log } = this.#options;
+    try {
+      return await engines.load(run.engineType, run.engineConfig);
+    } catch (error) {
+      await log.append({
+        session: run,
+        events: [],
+        writes: [{ kind: 'set_engine_status', engineId: run.engineId, status: 'failed' }],
+      });
+      throw error;
+    }
+  }
+
+  #endOf(error: unknown): RunEnd | null {
+    if (!(error instanceof Stopped)) return this.#failed(error);
+    switch (error.reason) {
+      case 'cancelled':
+        return { status: 'cancelled', result: null, error: null };
+      case 'timeout':
+        return failed('RUN_TIMEOUT', `The run took longer than ${this.#options.timeoutMs / 1000} seconds`);
+      case 'shutdown':
+        return failed('RUN_INTERRUPTED');
+      case 'session_closed':
+        return null;
+      case 'broken':
+        return this.#failed(this.#cause);
+    }
+  }
+
+  #failed(error: unknown): RunEnd | null {
+    if (typeof error === 'object' && error !== null && 'ok' in error) {
+      this.#logger.warn({ outcome: error }, 'the log refused the run');
+      return null;
+    }
+    if (error instanceof ApiError) {
+      this.#logger.warn({ err: error }, 'run failed');
+      return failed(error.code, error.message);
+    }
+    this.#logger.error({ err: error }, 'run failed');
+    return failed('INTERNAL_ERROR', this.#options.debug ? String(error) : undefined);
+  }
+
+  /** A run always ends: while the storage is failing, its end is tried again and the run keeps its place. */
+  async #finish(end: RunEnd): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const outcome = await this.#writer.finish(end);
+        if (!outcome.ok) this.#logger.warn({ reason: outcome.reason }, 'the end of the run was refused');
+        return;
+      } catch (error) {
+        const wait = FINISH_RETRY_MS[Math.min(attempt, FINISH_RETRY_MS.length - 1)] as number;
+        this.#logger.error({ err: error, retry_ms: wait }, 'the end of the run cannot be written yet');
+        if (attempt > 0 && this.#abandoned) throw error;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  #abandoned = false;
+  /** The process ends: do not wait for the storage to recover. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+}
+
+function failed(code: ErrorObject['code'] & ApiError['code'], message?: string): RunEnd {
+  return { status: 'failed', result: null, error: { code, message: message ?? new ApiError(code).message } };
+}

@@ -1,0 +1,101 @@
+import type { SessionKey, Storage } from '../storage/types.ts';
+import { Execution, type ExecutionOptions, type StopReason } from './execution.ts';
+
+export interface ExecutorOptions extends ExecutionOptions {
+  readonly storage: Storage;
+  readonly maxConcurrent: number;
+  readonly report: (stage: string, error: unknown) => void;
+  /** A run has ended; its session may have become idle. */
+  readonly onRunEnded: (at: number) => void;
+  /** How many run now; for metrics. */
+  readonly onActive: (active: number) => void;
+}
+
+/**
+ * Executes queued runs in this process: one at a time in a session, at most `maxConcurrent` in all, sessions in the order
+ * in which they became ready. The truth is the run rows; what is kept here says where to look.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #ready = new Map<string, SessionKey>();
+  readonly #active = new Map<string, { key: SessionKey; execution: Execution | null; again: boolean }>();
+  #stopped = false;
+  #allDone: (() => void)[] = [];
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /** The session has a queued run. */
+  notice(key: SessionKey): void {
+    const active = this.#active.get(key.sessionId);
+    if (active) active.again = true;
+    else this.#ready.set(key.sessionId, key);
+    this.#pump();
+  }
+
+  /** The execution of this run, when it is here. */
+  find(sessionId: string, runId: string): Execution | undefined {
+    const execution = this.#active.get(sessionId)?.execution;
+    return execution?.run.runId === runId ? execution : undefined;
+  }
+
+  /** Stops what runs in a session that is gone. */
+  sessionClosed(sessionId: string): void {
+    this.#ready.delete(sessionId);
+    this.#active.get(sessionId)?.execution?.stop('session_closed');
+  }
+
+  /** Takes no more runs. Those that execute get `graceMs` to finish, then they are stopped. Queued ones stay queued. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#ready.clear();
+    if (this.#active.size === 0) return;
+    const allDone = new Promise<void>((resolve) => this.#allDone.push(resolve));
+    const timer = setTimeout(() => this.#stopAll('shutdown'), graceMs);
+    await allDone;
+    clearTimeout(timer);
+  }
+
+  #stopAll(reason: StopReason): void {
+    for (const { execution } of this.#active.values()) {
+      execution?.abandon();
+      execution?.stop(reason);
+    }
+  }
+
+  #pump(): void {
+    while (!this.#stopped && this.#active.size < this.#options.maxConcurrent) {
+      const next = this.#ready.values().next();
+      if (next.done) return;
+      const key = next.value;
+      this.#ready.delete(key.sessionId);
+      this.#active.set(key.sessionId, { key, execution: null, again: false });
+      this.#options.onActive(this.#active.size);
+      void this.#run(key);
+    }
+  }
+
+  async #run(key: SessionKey): Promise<void> {
+    const slot = this.#active.get(key.sessionId);
+    if (!slot) return;
+    try {
+      const unfinished = await this.#options.storage.unfinishedRuns(key);
+      const run = unfinished[0];
+      // The oldest one has the session's place; when it is not queued, it is being executed elsewhere.
+      if (run?.status === 'queued' && !this.#stopped) {
+        slot.again ||= unfinished.length > 1;
+        slot.execution = new Execution(run, this.#options);
+        await slot.execution.done;
+        this.#options.onRunEnded(Date.now());
+      }
+    } catch (error) {
+      this.#options.report('execute run', error);
+    }
+    this.#active.delete(key.sessionId);
+    this.#options.onActive(this.#active.size);
+    if (slot.again && !this.#stopped) this.#ready.set(key.sessionId, key);
+    if (this.#active.size === 0) for (const resolve of this.#allDone.splice(0)) resolve();
+    this.#pump();
+  }
+}

@@ -1,0 +1,213 @@
+/** The way from an engine to the session log: events of one run, fenced, with the rows that follow from them. */
+import {
+  CORE_EVENT_TYPES,
+  type ErrorObject,
+  type Json,
+  type Message,
+  type MessagePart,
+  type RunOutcome,
+  type Usage,
+} from '@llmgine/protocol';
+import type { EngineEvent } from '../engines/types.ts';
+import type { SessionLog } from '../sessions/log.ts';
+import { appendText } from '../sessions/partial-message.ts';
+import { PendingAppend } from '../sessions/pending.ts';
+import type { AppendOutcome, NewEvent, RunRow, Write } from '../storage/types.ts';
+
+/** Characters that may wait for their commit before `emit` asks the engine to hold on. */
+const HIGH_WATER = 262_144;
+
+const ENGINE_EVENTS: ReadonlySet<string> = new Set(
+  CORE_EVENT_TYPES.filter((type) => !/^(run_|engine_)/.test(type)),
+);
+
+interface OpenMessage {
+  readonly messageId: string;
+  readonly role: Message['role'];
+  readonly createdAt: string;
+  readonly parts: MessagePart[];
+  /** The first piece is shown at once; the others may wait for company. */
+  spoken: boolean;
+}
+
+export interface RunEnd {
+  readonly status: RunOutcome;
+  readonly result: Json;
+  readonly error: ErrorObject | null;
+}
+
+export interface RunWriterOptions {
+  readonly run: RunRow;
+  readonly log: SessionLog;
+  /** Checks the payload of a custom event; throws when its schema does not take it. */
+  readonly checkEvent: (eventType: string, payload: unknown) => void;
+  /** The log refused or the storage failed: the run cannot go on. */
+  readonly onBroken: (reason: AppendOutcome | Error) => void;
+}
+
+export class RunWriter {
+  readonly #run: RunRow;
+  readonly #log: SessionLog;
+  readonly #checkEvent: RunWriterOptions['checkEvent'];
+  readonly #onBroken: RunWriterOptions['onBroken'];
+  #pending: PendingAppend | null = null;
+  #waiting = 0;
+  #drains: (() => void)[] = [];
+  #open: OpenMessage | null = null;
+  #usage: Usage | null = null;
+  #closed = false;
+
+  constructor(options: RunWriterOptions) {
+    this.#run = options.run;
+    this.#log = options.log;
+    this.#checkEvent = options.checkEvent;
+    this.#onBroken = options.onBroken;
+  }
+
+  emit(event: EngineEvent): boolean {
+    if (this.#closed) return true;
+    switch (event.event_type) {
+      case 'text_delta':
+      case 'reasoning_delta':
+        this.#delta(event.event_type, event.payload as { message_id: string; text: string });
+        break;
+      case 'message_started': {
+        const { message_id, role } = event.payload as { message_id: string; role: Message['role'] };
+        this.#open = { messageId: message_id, role, createdAt: new Date().toISOString(), parts: [], spoken: false };
+        this.#add(event, [{ kind: 'open_message', runId: this.#run.runId, eventIndex: 0 }]);
+        break;
+      }
+      case 'message_completed': {
+        const message = { ...(event.payload as Message), run_id: this.#run.runId };
+        this.#completed(message);
+        break;
+      }
+      case 'message_discarded':
+        this.#open = null;
+        this.#add(event, [{ kind: 'open_message', runId: this.#run.runId, eventIndex: null }]);
+        break;
+      case 'step_finished':
+        this.#usage = addUsage(this.#usage, (event.payload as { usage: Usage | null }).usage);
+        this.#add(event);
+        break;
+      default:
+        if (event.event_type.startsWith('custom:')) this.#checkEvent(event.event_type, event.payload);
+        else if (!ENGINE_EVENTS.has(event.event_type)) {
+          throw new TypeError(`An engine cannot emit ${JSON.stringify(event.event_type)}`);
+        }
+        this.#add(event);
+    }
+    return this.#waiting < HIGH_WATER;
+  }
+
+  /** Resolves when everything emitted is committed or has failed. */
+  drain(): Promise<void> {
+    if (this.#waiting === 0) return Promise.resolve();
+    this.#log.schedule(true);
+    return new Promise((resolve) => this.#drains.push(resolve));
+  }
+
+  /**
+   * Ends the run: what was half said is kept when somebody stopped it, and withdrawn when it failed. Nothing can be
+   * emitted after it. Rejects when the storage fails; then it may be called again.
+   */
+  finish(end: RunEnd): Promise<AppendOutcome> {
+    this.#closed = true;
+    const open = this.#open;
+    const now = Date.now();
+    const events: NewEvent[] = [];
+    const writes: Write[] = [];
+    if (open && end.status === 'cancelled' && open.parts.length > 0) {
+      const message: Message = {
+        message_id: open.messageId,
+        role: open.role,
+        run_id: this.#run.runId,
+        parts: open.parts,
+        created_at: open.createdAt,
+        metadata: { incomplete: true },
+      };
+      writes.push({ kind: 'insert_message', message, eventIndex: events.length });
+      events.push(this.#event('message_completed', message, now));
+    } else if (open) {
+      events.push(this.#event('message_discarded', { message_id: open.messageId }, now));
+    }
+    const { status, result, error } = end;
+    const usage = this.#usage;
+    events.push(this.#event('run_finished', { status, result, usage, error }, now));
+    writes.push({ kind: 'finish_run', runId: this.#run.runId, from: ['running'], ...end, usage, at: now });
+    return this.#log.append({
+      session: this.#run,
+      fence: { runId: this.#run.runId },
+      touchedAt: now,
+      events,
+      writes,
+    });
+  }
+
+  #delta(type: 'text_delta' | 'reasoning_delta', payload: { message_id: string; text: string }): void {
+    const { message_id: messageId, text } = payload;
+    const open = this.#open?.messageId === messageId ? this.#open : null;
+    if (open) appendText(open.parts, type === 'text_delta' ? 'text' : 'reasoning', text);
+    const urgent = open !== null && !open.spoken;
+    if (open) open.spoken = true;
+    const pending = this.#joinable(urgent);
+    const before = pending.size;
+    pending.addDelta(type, this.#run.runId, messageId, text, Date.now());
+    this.#waiting += pending.size - before;
+  }
+
+  #completed(message: Message): void {
+    const closes = this.#open?.messageId === message.message_id;
+    if (closes) this.#open = null;
+    const writes: Write[] = [{ kind: 'insert_message', message, eventIndex: 0 }];
+    if (closes) writes.push({ kind: 'open_message', runId: this.#run.runId, eventIndex: null });
+    this.#add({ event_type: 'message_completed', payload: message }, writes);
+  }
+
+  #add(event: { readonly event_type: string; readonly payload: unknown }, writes?: readonly Write[]): void {
+    const pending = this.#joinable(true);
+    const before = pending.size;
+    pending.add([this.#event(event.event_type, event.payload, Date.now())], writes);
+    this.#waiting += pending.size - before;
+  }
+
+  #event(eventType: string, payload: unknown, createdAt: number): NewEvent {
+    return { eventType, runId: this.#run.runId, payload: JSON.stringify(payload), createdAt };
+  }
+
+  /** The append that still waits for its commit, or a new one. */
+  #joinable(urgent: boolean): PendingAppend {
+    if (this.#pending?.open) {
+      if (urgent) this.#log.schedule(true);
+      return this.#pending;
+    }
+    const pending = new PendingAppend(this.#run, { fence: { runId: this.#run.runId } });
+    pending.onSettled((outcome) => this.#settled(pending, outcome));
+    this.#pending = pending;
+    this.#log.enqueue(pending, urgent);
+    return pending;
+  }
+
+  #settled(pending: PendingAppend, outcome: AppendOutcome | Error): void {
+    this.#waiting -= pending.size;
+    if (this.#pending === pending) this.#pending = null;
+    if (outcome instanceof Error || !outcome.ok) this.#onBroken(outcome);
+    if (this.#waiting > 0) return;
+    const drains = this.#drains;
+    this.#drains = [];
+    for (const resolve of drains) resolve();
+  }
+}
+
+function addUsage(sum: Usage | null, usage: Usage | null): Usage | null {
+  if (!sum || !usage) return sum ?? usage;
+  const total: Usage = {
+    input_tokens: sum.input_tokens + usage.input_tokens,
+    output_tokens: sum.output_tokens + usage.output_tokens,
+    total_tokens: sum.total_tokens + usage.total_tokens,
+  };
+  for (const key of ['cached_input_tokens', 'reasoning_tokens'] as const) {
+    if (sum[key] !== undefined || usage[key] !== undefined) total[key] = (sum[key] ?? 0) + (usage[key] ?? 0);
+  }
+  return total;
+}

@@ -1,0 +1,273 @@
+/** RunService: accepts commands, says how they went, and cancels them. */
+import { randomUUID } from 'node:crypto';
+import {
+  ApiError,
+  type CommandAccepted,
+  type CommandBody,
+  type CommandResult,
+  formatCursor,
+  isFinished,
+  type JsonObject,
+  type Message,
+  type MessagePart,
+  type PromptParameters,
+  type Run,
+  type RunStatus,
+} from '@llmgine/protocol';
+import type { Cluster } from '../cluster/types.ts';
+import type { EngineService } from '../engines/service.ts';
+import type { Principal } from '../security/principal.ts';
+import { newEvent, type SessionLog } from '../sessions/log.ts';
+import { decodePageCursor, encodePageCursor } from '../sessions/page-cursor.ts';
+import { toRun } from '../sessions/run-view.ts';
+import type { AppendOutcome, NewEvent, NewRun, RunRow, SessionKey, SessionRow, Storage, Write } from '../storage/types.ts';
+import { parseWith } from '../validation.ts';
+import { bodyHash } from './body-hash.ts';
+import type { Executor } from './executor.ts';
+
+export interface RunServiceOptions {
+  readonly storage: Storage;
+  readonly log: SessionLog;
+  readonly cluster: Cluster;
+  readonly engines: EngineService;
+  readonly executor: Executor;
+}
+
+/** How often cancelling looks again when the run changes hands meanwhile. */
+const CANCEL_ATTEMPTS = 20;
+
+export class RunService {
+  readonly #options: RunServiceOptions;
+  #draining = false;
+
+  constructor(options: RunServiceOptions) {
+    this.#options = options;
+  }
+
+  /** New commands are refused with `UNAVAILABLE` from now on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /**
+   * Accepts a command; it is durable when this resolves. The same `run_id` with the same body attaches to the run that is
+   * there. `onAccepted` is called before any subscriber sees the run's first event. Throws `ENGINE_NOT_LINKED`,
+   * `UNKNOWN_COMMAND`, `VALIDATION_ERROR`, `RUN_IN_PROGRESS`, `IDEMPOTENCY_MISMATCH`, `SESSION_NOT_FOUND`.
+   */
+  async start(
+    _principal: Principal,
+    session: SessionRow,
+    body: CommandBody,
+    onAccepted?: (accepted: CommandAccepted) => void,
+  ): Promise<{ accepted: CommandAccepted; run: RunRow }> {
+    const { engines, storage, log } = this.#options;
+    const hash = bodyHash(body.command, body.parameters);
+    const runId = body.run_id ?? randomUUID();
+    if (body.run_id !== undefined) {
+      const attached = await this.#attach(session, runId, hash);
+      if (attached) {
+        onAccepted?.(attached.accepted);
+        return attached;
+      }
+    }
+    if (this.#draining) throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 5 });
+    if (!session.engine) throw new ApiError('ENGINE_NOT_LINKED');
+    const command = engines.command(session.engine.engineType, body.command);
+    const parameters = parseWith(command.parameters, body.parameters, `"${body.command}"`, 'parameters') as JsonObject;
+
+    if (body.on_conflict === 'interrupt') await this.#interrupt(session);
+    const run: NewRun = {
+      runId,
+      engineId: session.engine.engineId,
+      engineType: session.engine.engineType,
+      engineConfig: session.engine.config,
+      command: body.command,
+      parameters,
+      bodyHash: hash,
+      createdAt: Date.now(),
+    };
+    const append = runAppend(session, run, body.on_conflict === 'reject');
+    let accepted: CommandAccepted | undefined;
+    const outcome = await log.append(append, (committed) => {
+      if (!committed.ok) return;
+      accepted = {
+        run_id: runId,
+        cursor: formatCursor(committed.epoch, committed.firstSeq - 1),
+        position: committed.position ?? 0,
+      };
+      onAccepted?.(accepted);
+    });
+    if (!accepted) {
+      // Somebody else was first with this id.
+      const attached = !outcome.ok && outcome.reason === 'run_exists' && (await this.#attach(session, runId, hash));
+      if (!attached) throw refusal(outcome);
+      onAccepted?.(attached.accepted);
+      return attached;
+    }
+    this.#options.executor.notice(session);
+    const row = await storage.getRun(session, runId);
+    if (!row) throw new ApiError('SESSION_NOT_FOUND');
+    return { accepted, run: row };
+  }
+
+  async #attach(
+    session: SessionRow,
+    runId: string,
+    hash: string,
+  ): Promise<{ accepted: CommandAccepted; run: RunRow } | null> {
+    const run = await this.#options.storage.getRun(session, runId);
+    if (!run) return null;
+    if (run.bodyHash !== hash) {
+      throw new ApiError('IDEMPOTENCY_MISMATCH', 'This run_id was used before with another command');
+    }
+    const ahead = isFinished(run.status)
+      ? 0
+      : (await this.#options.storage.unfinishedRuns(session)).filter(
+          (other) => other.acceptedSeq < run.acceptedSeq,
+        ).length;
+    const accepted = { run_id: runId, cursor: formatCursor(session.epoch, run.acceptedSeq - 1), position: ahead };
+    return { accepted, run };
+  }
+
+  async #interrupt(session: SessionRow): Promise<void> {
+    // Newest first, so that none of those that wait starts in between.
+    for (const run of (await this.#options.storage.unfinishedRuns(session)).toReversed()) {
+      try {
+        await this.cancel(session, run.runId);
+      } catch (error) {
+        if (!(error instanceof ApiError && error.code === 'RUN_NOT_FOUND')) throw error;
+      }
+    }
+  }
+
+  /** How the run ended; waits for its end. Throws `RUN_NOT_FOUND`, `SESSION_NOT_FOUND`, and the signal's reason. */
+  async result(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult> {
+    const { storage, cluster } = this.#options;
+    const ended = Promise.withResolvers<void>();
+    const leave = [
+      cluster.subscribe(key.sessionId, (events) => {
+        if (events.some((event) => event.eventType === 'run_finished' && event.runId === runId)) ended.resolve();
+      }),
+      cluster.onNotice((notice) => {
+        if (notice.sessionId === key.sessionId) ended.resolve();
+      }),
+    ];
+    const abort = () => ended.reject(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      const now = await storage.getRun(key, runId);
+      if (!now) throw new ApiError('RUN_NOT_FOUND');
+      if (isFinished(now.status)) return resultOf(now);
+      signal?.throwIfAborted();
+      await ended.promise;
+      const then = await storage.getRun(key, runId);
+      if (!then) throw new ApiError('SESSION_NOT_FOUND');
+      return resultOf(then);
+    } finally {
+      for (const end of leave) end();
+      signal?.removeEventListener('abort', abort);
+      ended.promise.catch(() => {});
+    }
+  }
+
+  /**
+   * Cancels a run, the oldest unfinished one by default. Resolves when its end is committed. Throws `RUN_NOT_FOUND`, also
+   * when it has finished otherwise; cancelling twice is the same as once.
+   */
+  async cancel(key: SessionKey, runId?: string): Promise<{ run_id: string }> {
+    const { storage, executor } = this.#options;
+    const id = runId ?? (await storage.unfinishedRuns(key))[0]?.runId;
+    if (id === undefined) throw new ApiError('RUN_NOT_FOUND', 'No run of the session is unfinished');
+    for (let attempt = 0; attempt < CANCEL_ATTEMPTS; attempt++) {
+      const run = await storage.getRun(key, id);
+      if (!run) throw new ApiError('RUN_NOT_FOUND');
+      if (run.status === 'cancelled') return { run_id: id };
+      if (isFinished(run.status)) throw new ApiError('RUN_NOT_FOUND', 'The run has finished already');
+      const execution = executor.find(key.sessionId, id);
+      if (execution) {
+        execution.stop('cancelled');
+        await execution.done;
+      } else if (run.status === 'queued') {
+        await this.#cancelQueued(run);
+      }
+    }
+    throw new ApiError('UNAVAILABLE', 'The run cannot be cancelled right now', { retryAfter: 1 });
+  }
+
+  async #cancelQueued(run: RunRow): Promise<void> {
+    const now = Date.now();
+    const end = { status: 'cancelled' as const, result: null, usage: null, error: null };
+    await this.#options.log.append({
+      session: run,
+      touchedAt: now,
+      events: [newEvent('run_finished', run.runId, end, now)],
+      writes: [{ kind: 'finish_run', runId: run.runId, from: ['queued'], ...end, at: now }],
+    });
+  }
+
+  /** Throws `RUN_NOT_FOUND`. */
+  async get(session: SessionRow, runId: string): Promise<Run> {
+    const run = await this.#options.storage.getRun(session, runId);
+    if (!run) throw new ApiError('RUN_NOT_FOUND');
+    return toRun(run, session.epoch);
+  }
+
+  /** Newest first. */
+  async list(
+    session: SessionRow,
+    query: { readonly limit: number; readonly cursor?: string | undefined; readonly status?: RunStatus | undefined },
+  ): Promise<{ runs: Run[]; next: string | null }> {
+    const before = decodePageCursor('runs', query.cursor);
+    const page = await this.#options.storage.listRuns(session, {
+      limit: query.limit,
+      ...(before === undefined ? {} : { before }),
+      ...(query.status === undefined ? {} : { status: query.status }),
+    });
+    return {
+      runs: page.runs.map((run) => toRun(run, session.epoch)),
+      next: page.next === null ? null : encodePageCursor('runs', page.next),
+    };
+  }
+}
+
+/** The run, its first event and what the person said, in one transaction. */
+function runAppend(session: SessionRow, run: NewRun, exclusive: boolean) {
+  const events: NewEvent[] = [newEvent('run_queued', run.runId, { command: run.command }, run.createdAt)];
+  const writes: Write[] = [{ kind: 'create_run', run, exclusive }];
+  if (run.command === 'prompt') {
+    const message = userMessage(run);
+    writes.push({ kind: 'insert_message', message, eventIndex: events.length });
+    events.push(newEvent('message_completed', run.runId, message, run.createdAt));
+  }
+  return { session, events, writes, touchedAt: run.createdAt };
+}
+
+function userMessage(run: NewRun): Message {
+  const { prompt, attachments = [] } = run.parameters as unknown as PromptParameters;
+  const parts: MessagePart[] = [
+    { type: 'text', text: String(prompt) },
+    ...attachments.map((file): MessagePart => ({ type: 'file', ...file })),
+  ];
+  return {
+    message_id: `msg_${randomUUID()}`,
+    role: 'user',
+    run_id: run.runId,
+    parts,
+    created_at: new Date(run.createdAt).toISOString(),
+    metadata: {},
+  };
+}
+
+export function resultOf(run: RunRow): CommandResult {
+  if (!isFinished(run.status)) throw new ApiError('INTERNAL_ERROR', 'The run has not ended');
+  const { runId, status, result, usage, error } = run;
+  return { run_id: runId, status, result, usage, error };
+}
+
+function refusal(outcome: AppendOutcome): ApiError {
+  if (!outcome.ok && outcome.reason === 'run_in_progress') return new ApiError('RUN_IN_PROGRESS');
+  if (!outcome.ok && outcome.reason === 'engine_changed') {
+    return new ApiError('ENGINE_NOT_LINKED', 'The engine was changed meanwhile');
+  }
+  return new ApiError('SESSION_NOT_FOUND');
+}

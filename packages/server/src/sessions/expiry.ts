@@ -1,0 +1,109 @@
+import type { SessionKey, Storage } from '../storage/types.ts';
+
+/** The longest time that one timer can wait for. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const EXPIRE_SLICE = 100;
+const PURGE_SLICE = 2000;
+const RETRY_MS = 5000;
+
+export interface ExpiryOptions {
+  readonly storage: Storage;
+  /** Milliseconds untouched after which a session expires; 0 = never. */
+  readonly timeoutMs: number;
+  /** Writes pending touches, so that the storage knows who is in use. */
+  readonly flushTouches: () => Promise<void>;
+  readonly onExpired: (key: SessionKey) => void;
+  readonly report: (stage: string, error: unknown) => void;
+}
+
+/**
+ * Ends sessions at their deadline and removes what deleted ones leave. One timer for the next deadline of all sessions:
+ * touching a session only moves its deadline back, so a timer that fires too early looks again and sleeps on.
+ */
+export class Expiry {
+  readonly #options: ExpiryOptions;
+  #timer: NodeJS.Timeout | null = null;
+  #deadline = Number.POSITIVE_INFINITY;
+  #purging: Promise<void> | null = null;
+  #stopped = true;
+
+  constructor(options: ExpiryOptions) {
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return !this.#stopped;
+  }
+
+  async start(): Promise<void> {
+    this.#stopped = false;
+    this.purge();
+    await this.sweep();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** A session was touched last at this time and may expire; called when one is made and when a run ends. */
+  notice(lastInteractionAt: number): void {
+    if (this.#options.timeoutMs > 0) this.#arm(lastInteractionAt + this.#options.timeoutMs);
+  }
+
+  /** Expires what is due. Never rejects. */
+  async sweep(): Promise<void> {
+    const { storage, timeoutMs } = this.#options;
+    if (timeoutMs === 0 || this.#stopped) return;
+    try {
+      await this.#options.flushTouches();
+      let expired: readonly SessionKey[];
+      do {
+        expired = await storage.expireSessions(Date.now() - timeoutMs, EXPIRE_SLICE);
+        for (const key of expired) this.#options.onExpired(key);
+        if (expired.length > 0) this.purge();
+      } while (expired.length === EXPIRE_SLICE && !this.#stopped);
+      const next = await storage.nextExpiry();
+      if (next !== null) this.#arm(next + timeoutMs);
+    } catch (error) {
+      this.#options.report('expire sessions', error);
+      this.#arm(Date.now() + RETRY_MS);
+    }
+  }
+
+  /** Removes the rows of deleted sessions in slices, with the event loop free in between. */
+  purge(): void {
+    this.#purging ??= this.#purgeAll().finally(() => {
+      this.#purging = null;
+    });
+  }
+
+  /** Resolves when no purge is going on. */
+  async purged(): Promise<void> {
+    await this.#purging;
+  }
+
+  async #purgeAll(): Promise<void> {
+    try {
+      while (!this.#stopped && (await this.#options.storage.purge(PURGE_SLICE))) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } catch (error) {
+      this.#options.report('purge sessions', error);
+    }
+  }
+
+  #arm(deadline: number): void {
+    if (this.#stopped || (this.#timer && deadline >= this.#deadline)) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#deadline = deadline;
+    const wait = Math.min(Math.max(deadline - Date.now() + 1, 0), MAX_TIMER_MS);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      void this.sweep();
+    }, wait);
+    // The process may end while nothing but a deadline is left.
+    this.#timer.unref();
+  }
+}

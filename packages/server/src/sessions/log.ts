@@ -1,0 +1,224 @@
+/**
+ * The session log: durable before visible. Appends wait for the next group commit; after it, and only then, the events go
+ * to the cluster and from there to the subscribers.
+ */
+import { ApiError, formatCursor, parseCursor } from '@llmgine/protocol';
+import type { Cluster } from '../cluster/types.ts';
+import { LogEvent } from '../storage/log-event.ts';
+import type { Append, AppendOutcome, NewEvent, SessionKey, Storage } from '../storage/types.ts';
+import { PendingAppend } from './pending.ts';
+import { type EventSink, Subscription } from './subscription.ts';
+
+/** Under load deltas wait at most this long for company. */
+const WINDOW_MS = 10;
+/** The most appends in one transaction, so that a commit never holds the event loop for long. */
+const MAX_BATCH = 2000;
+
+export interface SessionLogOptions {
+  readonly storage: Storage;
+  readonly cluster: Cluster;
+  /** Told of every commit, for metrics. */
+  readonly onCommit?: (appends: number, events: number) => void;
+}
+
+export interface LogPage {
+  readonly events: readonly LogEvent[];
+  readonly cursor: string;
+  readonly has_more: boolean;
+  readonly resync_required: boolean;
+}
+
+export class SessionLog {
+  readonly #storage: Storage;
+  readonly #cluster: Cluster;
+  readonly #onCommit: (appends: number, events: number) => void;
+  #queue: PendingAppend[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #immediate: NodeJS.Immediate | null = null;
+  #flushing = false;
+  #urgent = false;
+  #lastCommit = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: SessionLogOptions) {
+    this.#storage = options.storage;
+    this.#cluster = options.cluster;
+    this.#onCommit = options.onCommit ?? (() => {});
+  }
+
+  /**
+   * Appends at once; resolves with the outcome after the commit. `onCommitted` runs after the commit and before any
+   * subscriber sees the events, so that a reply can precede them. Rejects when the storage fails; nothing was applied then.
+   */
+  append(append: Append, onCommitted?: (outcome: AppendOutcome) => void): Promise<AppendOutcome> {
+    const pending = new PendingAppend(append.session, append);
+    pending.add(append.events, append.writes);
+    return new Promise((resolve, reject) => {
+      pending.onSettled((outcome) => {
+        if (outcome instanceof Error) {
+          reject(outcome);
+          return;
+        }
+        onCommitted?.(outcome);
+        resolve(outcome);
+      });
+      this.enqueue(pending, true);
+    });
+  }
+
+  /** Puts an append into the next commit. Not urgent: it may wait for the window. */
+  enqueue(pending: PendingAppend, urgent: boolean): void {
+    this.#queue.push(pending);
+    this.schedule(urgent);
+  }
+
+  /** Asks for a commit; called again when an append that waits already has become urgent. */
+  schedule(urgent: boolean): void {
+    this.#urgent ||= urgent;
+    if (this.#flushing || this.#immediate) return;
+    const wait = this.#urgent ? 0 : WINDOW_MS - (performance.now() - this.#lastCommit);
+    if (wait <= 0) {
+      if (this.#timer) clearTimeout(this.#timer);
+      this.#timer = null;
+      this.#immediate = setImmediate(this.#flush);
+    } else {
+      this.#timer ??= setTimeout(this.#flush, wait);
+    }
+  }
+
+  /** Resolves when everything enqueued so far is committed or has failed. */
+  async flushed(): Promise<void> {
+    if (this.#queue.length === 0 && !this.#flushing) return;
+    this.schedule(true);
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  readonly #flush = (): void => {
+    this.#timer = null;
+    this.#immediate = null;
+    if (this.#queue.length === 0 || this.#flushing) return;
+    this.#flushing = true;
+    this.#urgent = false;
+    const batch = this.#queue.length > MAX_BATCH ? this.#queue.splice(0, MAX_BATCH) : this.#queue;
+    if (batch === this.#queue) this.#queue = [];
+    void this.#commit(batch);
+  };
+
+  async #commit(batch: readonly PendingAppend[]): Promise<void> {
+    const appends = batch.map((pending) => pending.take());
+    try {
+      const outcomes = await this.#storage.append(appends);
+      let events = 0;
+      for (let i = 0; i < batch.length; i++) {
+        const append = appends[i] as Append;
+        const outcome = outcomes[i] as AppendOutcome;
+        batch[i]?.settle(outcome);
+        if (!outcome.ok || append.events.length === 0) continue;
+        events += append.events.length;
+        this.#cluster.publish(append.session.sessionId, committed(append, outcome.epoch, outcome.firstSeq));
+      }
+      this.#onCommit(appends.length, events);
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      for (const pending of batch) pending.settle(reason);
+    } finally {
+      this.#flushing = false;
+      this.#lastCommit = performance.now();
+      if (this.#queue.length > 0) {
+        this.schedule(false);
+      } else {
+        const waiting = this.#idle;
+        this.#idle = [];
+        for (const resolve of waiting) resolve();
+      }
+    }
+  }
+
+  /** Events after a cursor, or from the beginning. Throws `INVALID_CURSOR` and `SESSION_NOT_FOUND`. */
+  async page(key: SessionKey, after: string | undefined, limit: number): Promise<LogPage> {
+    const position = after === undefined ? null : readCursor(after);
+    const page = await this.#storage.readEvents(key, position?.seq ?? 0, limit);
+    if (!page) throw new ApiError('SESSION_NOT_FOUND');
+    if (position && (position.epoch !== page.epoch || position.seq > page.headSeq)) {
+      return { events: [], cursor: formatCursor(page.epoch, page.headSeq), has_more: false, resync_required: true };
+    }
+    const last = page.events.at(-1)?.seq ?? position?.seq ?? 0;
+    return {
+      events: page.events,
+      cursor: formatCursor(page.epoch, last),
+      has_more: last < page.headSeq,
+      resync_required: false,
+    };
+  }
+
+  /**
+   * Follows the log after a cursor, or from now on. Nothing is delivered before `subscription.start()`, so that the
+   * caller can send its reply first; nothing is lost in between. Throws `INVALID_CURSOR` and `SESSION_NOT_FOUND`.
+   */
+  async subscribe(
+    key: SessionKey,
+    options: { readonly after: string | undefined; readonly sink: EventSink },
+  ): Promise<{ subscription: Subscription; cursor: string; resyncRequired: boolean }> {
+    const position = options.after === undefined ? null : readCursor(options.after);
+    const subscription = new Subscription(this.#storage, this.#cluster, key, options.sink);
+    try {
+      const page = await this.#storage.readEvents(key, Number.MAX_SAFE_INTEGER, 1);
+      if (!page) throw new ApiError('SESSION_NOT_FOUND');
+      const known = position !== null && position.epoch === page.epoch && position.seq <= page.headSeq;
+      const seq = known ? position.seq : page.headSeq;
+      subscription.position = seq;
+      return { subscription, cursor: formatCursor(page.epoch, seq), resyncRequired: position !== null && !known };
+    } catch (error) {
+      subscription.close();
+      throw error;
+    }
+  }
+
+  /** Publishes an event of a client or a back end. The same `event_id` gives the cursor of the first. */
+  async publish(
+    key: SessionKey,
+    event: { readonly event_type: string; readonly payload: unknown; readonly event_id?: string | undefined },
+  ): Promise<{ cursor: string }> {
+    const now = Date.now();
+    const payload = JSON.stringify(event.payload);
+    const outcome = await this.append({
+      session: key,
+      touchedAt: now,
+      events: [
+        {
+          eventType: event.event_type,
+          runId: null,
+          payload,
+          createdAt: now,
+          ...(event.event_id === undefined ? {} : { eventId: event.event_id }),
+        },
+      ],
+    });
+    if (outcome.ok) return { cursor: formatCursor(outcome.epoch, outcome.firstSeq) };
+    if (outcome.reason !== 'event_exists' || outcome.seq === undefined || outcome.epoch === undefined) {
+      throw new ApiError('SESSION_NOT_FOUND');
+    }
+    const first = (await this.#storage.readEvents(key, outcome.seq - 1, 1))?.events[0];
+    if (first && (first.eventType !== event.event_type || first.payload !== payload)) {
+      throw new ApiError('IDEMPOTENCY_MISMATCH', 'This event_id was used before with another event');
+    }
+    return { cursor: formatCursor(outcome.epoch, outcome.seq) };
+  }
+}
+
+function committed(append: Append, epoch: string, firstSeq: number): LogEvent[] {
+  return append.events.map(
+    (event, i) => new LogEvent(epoch, firstSeq + i, event.eventType, event.runId, event.payload, event.createdAt),
+  );
+}
+
+function readCursor(cursor: string): { epoch: string; seq: number } {
+  const position = parseCursor(cursor);
+  if (!position) throw new ApiError('INVALID_CURSOR');
+  return position;
+}
+
+/** One event with its payload serialised, as the log takes it. */
+export function newEvent(eventType: string, runId: string | null, payload: object, now = Date.now()): NewEvent {
+  return { eventType, runId, payload: JSON.stringify(payload), createdAt: now };
+}

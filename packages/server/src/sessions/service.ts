@@ -1,0 +1,266 @@
+/** SessionService: the life of sessions, from create to expiry. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  ApiError,
+  type CreateSessionBody,
+  formatCursor,
+  type History,
+  type Message,
+  type Run,
+  type SessionDetail,
+  type SessionList,
+  type SessionStatus,
+  type SessionSummary,
+} from '@llmgine/protocol';
+import type { Cluster } from '../cluster/types.ts';
+import type { Principal } from '../security/principal.ts';
+import type { EngineRow, NewSession, RunRow, SessionKey, SessionRow, Storage } from '../storage/types.ts';
+import { Expiry } from './expiry.ts';
+import { partialMessage } from './partial-message.ts';
+import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
+import { toRun } from './run-view.ts';
+import { Touches } from './touches.ts';
+
+export interface SessionServiceOptions {
+  readonly storage: Storage;
+  readonly cluster: Cluster;
+  readonly maxSessions: number;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly report: (stage: string, error: unknown) => void;
+  /** Makes the engine that a session is created with. */
+  readonly createEngine: (engineType: string, config: Record<string, unknown>) => Promise<EngineRow>;
+}
+
+export interface SessionCallbacks {
+  onCreated?(session: SessionRow): void;
+  onClosed?(key: SessionKey, reason: 'deleted' | 'expired'): void;
+}
+
+/** Seconds a client should wait before it tries again to create a session when there is no room. */
+const FULL_RETRY_AFTER = 30;
+
+export function keyOf(principal: Principal, sessionId: string): SessionKey {
+  return { tenantId: principal.tenantId, ownerId: principal.id, sessionId };
+}
+
+export class SessionService {
+  readonly #options: SessionServiceOptions;
+  readonly #storage: Storage;
+  readonly #touches: Touches;
+  readonly #expiry: Expiry;
+  readonly #callbacks: SessionCallbacks[] = [];
+
+  constructor(options: SessionServiceOptions) {
+    this.#options = options;
+    this.#storage = options.storage;
+    this.#touches = new Touches(options.storage, options.report);
+    this.#expiry = new Expiry({
+      storage: options.storage,
+      timeoutMs: options.timeoutMs,
+      flushTouches: () => this.#touches.flush(),
+      onExpired: (key) => this.#closed(key, 'expired'),
+      report: options.report,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#expiry.start();
+  }
+
+  /** Stops the expiry and writes what is pending. */
+  async stop(): Promise<void> {
+    this.#expiry.stop();
+    await this.#expiry.purged();
+    await this.#touches.flush();
+  }
+
+  get monitorRunning(): boolean {
+    return this.#expiry.running;
+  }
+
+  onEvent(callbacks: SessionCallbacks): void {
+    this.#callbacks.push(callbacks);
+  }
+
+  /** Throws `RESOURCE_LIMIT_EXCEEDED` when there is no room, and what linking the engine throws. */
+  async create(principal: Principal, body: CreateSessionBody = {}): Promise<SessionRow> {
+    const engine =
+      body.engine_type === undefined
+        ? null
+        : await this.#options.createEngine(body.engine_type, body.engine_config ?? {});
+    if (!engine && body.engine_config) {
+      throw new ApiError('VALIDATION_ERROR', 'engine_config needs an engine_type');
+    }
+    const session: NewSession = {
+      ...keyOf(principal, randomUUID()),
+      epoch: randomBytes(9).toString('base64url'),
+      name: body.name ?? null,
+      metadata: body.metadata ?? {},
+      createdAt: Date.now(),
+      engine,
+    };
+    if (!(await this.#insert(session))) {
+      throw new ApiError('RESOURCE_LIMIT_EXCEEDED', `The server keeps at most ${this.#options.maxSessions} sessions`, {
+        retryAfter: FULL_RETRY_AFTER,
+      });
+    }
+    this.#expiry.notice(session.createdAt);
+    const row: SessionRow = { ...session, headSeq: 0, lastInteractionAt: session.createdAt, unfinishedRuns: 0 };
+    this.#tell((callbacks) => callbacks.onCreated?.(row));
+    return row;
+  }
+
+  async #insert(session: NewSession): Promise<boolean> {
+    if (await this.#storage.createSession(session, this.#options.maxSessions)) return true;
+    // Sessions that are past their deadline do not count, even when their timer has not fired yet.
+    await this.#expiry.sweep();
+    return this.#storage.createSession(session, this.#options.maxSessions);
+  }
+
+  /** Throws `SESSION_NOT_FOUND`, also for a session of somebody else. Does not touch it. */
+  async get(principal: Principal, sessionId: string): Promise<SessionRow> {
+    const row = await this.find(keyOf(principal, sessionId));
+    if (!row) throw new ApiError('SESSION_NOT_FOUND');
+    return row;
+  }
+
+  async find(key: SessionKey): Promise<SessionRow | null> {
+    const stored = await this.#storage.getSession(key);
+    if (!stored) return null;
+    const row = this.#touches.apply(stored);
+    return this.#expired(row) ? null : row;
+  }
+
+  #expired(row: SessionRow): boolean {
+    const { timeoutMs } = this.#options;
+    return timeoutMs > 0 && row.unfinishedRuns === 0 && row.lastInteractionAt + timeoutMs <= Date.now();
+  }
+
+  async list(
+    principal: Principal,
+    query: {
+      readonly limit: number;
+      readonly cursor?: string | undefined;
+      readonly offset?: number | undefined;
+      readonly status?: SessionStatus | undefined;
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
+    },
+  ): Promise<SessionList> {
+    const before = decodePageCursor('sessions', query.cursor);
+    await this.#touches.flush();
+    const now = Date.now();
+    const { timeoutMs, idleTimeoutMs } = this.#options;
+    const page = await this.#storage.listSessions(
+      { tenantId: principal.tenantId, ownerId: principal.id },
+      {
+        limit: query.limit,
+        idleBefore: now - idleTimeoutMs,
+        expiredBefore: timeoutMs > 0 ? now - timeoutMs : null,
+        ...(before === undefined ? {} : { before }),
+        ...(query.offset === undefined ? {} : { offset: query.offset }),
+        ...(query.status === undefined ? {} : { status: query.status }),
+        ...(query.metadata === undefined ? {} : { metadata: query.metadata }),
+      },
+    );
+    return {
+      sessions: page.sessions.map((row) => this.summary(row)),
+      total: page.total,
+      ...(page.totalExact ? {} : { total_exact: false }),
+      next: page.next === null ? null : encodePageCursor('sessions', page.next),
+    };
+  }
+
+  /** The session is in use. Costs no timer and no write of its own. */
+  touch(key: SessionKey): void {
+    this.#touches.touch(key);
+  }
+
+  async delete(principal: Principal, sessionId: string): Promise<void> {
+    const { tenantId, ownerId } = await this.get(principal, sessionId);
+    const key = { tenantId, ownerId, sessionId };
+    if (!(await this.#storage.deleteSession(key))) throw new ApiError('SESSION_NOT_FOUND');
+    this.#closed(key, 'deleted');
+    this.#expiry.purge();
+  }
+
+  /** A run has ended, so the session may expire from now on. */
+  runEnded(at: number): void {
+    this.#expiry.notice(at);
+  }
+
+  #closed(key: SessionKey, reason: 'deleted' | 'expired'): void {
+    this.#options.cluster.announce({ kind: 'session_closed', sessionId: key.sessionId, reason });
+    this.#tell((callbacks) => callbacks.onClosed?.(key, reason));
+  }
+
+  #tell(call: (callbacks: SessionCallbacks) => void): void {
+    for (const callbacks of this.#callbacks) {
+      try {
+        call(callbacks);
+      } catch (error) {
+        this.#options.report('session callback', error);
+      }
+    }
+  }
+
+  status(row: SessionRow): SessionStatus {
+    if (row.engine?.status === 'failed') return 'failed';
+    const idle = row.unfinishedRuns === 0 && row.lastInteractionAt < Date.now() - this.#options.idleTimeoutMs;
+    return idle ? 'idle' : 'running';
+  }
+
+  summary(row: SessionRow): SessionSummary {
+    return {
+      session_id: row.sessionId,
+      status: this.status(row),
+      created_at: new Date(row.createdAt).toISOString(),
+      last_interaction_at: new Date(row.lastInteractionAt).toISOString(),
+      ...(row.name === null ? {} : { name: row.name }),
+      ...(Object.keys(row.metadata).length === 0 ? {} : { metadata: row.metadata }),
+    };
+  }
+
+  detail(row: SessionRow): SessionDetail {
+    return { ...this.summary(row), linked_engine: row.engine?.engineId ?? null };
+  }
+
+  /** A page of the conversation, newest page first, oldest message first. */
+  async messages(
+    key: SessionKey,
+    options: { readonly limit: number; readonly before?: string | undefined },
+  ): Promise<{ messages: Message[]; next: string | null; cursor: string }> {
+    const page = await this.#storage.readMessages(key, pageOptions(options));
+    if (!page) throw new ApiError('SESSION_NOT_FOUND');
+    return {
+      messages: [...page.messages],
+      next: page.next === null ? null : encodePageCursor('messages', page.next),
+      cursor: formatCursor(page.epoch, page.headSeq),
+    };
+  }
+
+  /** The conversation with what is going on in it, as of one moment. */
+  async history(
+    key: SessionKey,
+    options: { readonly limit: number; readonly before?: string | undefined },
+  ): Promise<History> {
+    const snapshot = await this.#storage.snapshot(key, pageOptions(options));
+    if (!snapshot) throw new ApiError('SESSION_NOT_FOUND');
+    return {
+      messages: [...snapshot.messages],
+      next: snapshot.next === null ? null : encodePageCursor('messages', snapshot.next),
+      cursor: formatCursor(snapshot.epoch, snapshot.headSeq),
+      runs: snapshot.runs.map((run: RunRow): Run => toRun(run, snapshot.epoch)),
+      partial_message: partialMessage(snapshot.openEvents),
+      pending_requests: [],
+    };
+  }
+}
+
+function pageOptions(options: { readonly limit: number; readonly before?: string | undefined }): {
+  limit: number;
+  before?: number;
+} {
+  const before = decodePageCursor('messages', options.before);
+  return { limit: options.limit, ...(before === undefined ? {} : { before }) };
+}

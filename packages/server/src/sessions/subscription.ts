@@ -1,0 +1,115 @@
+import type { Cluster } from '../cluster/types.ts';
+import type { LogEvent } from '../storage/log-event.ts';
+import type { SessionKey, Storage } from '../storage/types.ts';
+
+const PAGE = 256;
+
+export interface EventSink {
+  /**
+   * Takes one event. False means full: the event was taken, and no more come until `resume()`; until then the
+   * subscription holds nothing and reads what it missed from the log.
+   */
+  write(event: LogEvent): boolean;
+  /** Called around events that are delivered together, so that they can leave in one write. */
+  cork?(): void;
+  uncork?(): void;
+  /** The log cannot be read: the storage failed, or (without an error) the session is gone. Nothing follows. */
+  failed(error: unknown): void;
+}
+
+/**
+ * One reader of a session's log: every event after its position once, in order. It is on the live path while it keeps
+ * up; behind, it reads pages from the log and joins the live path again without a gap.
+ */
+export class Subscription {
+  readonly #storage: Storage;
+  readonly #key: SessionKey;
+  readonly #sink: EventSink;
+  readonly #leave: () => void;
+  #state: 'new' | 'live' | 'reading' | 'full' | 'closed' = 'new';
+  /** The newest event that was heard of. */
+  #heard = 0;
+  /** The last event delivered; set by the log before the start. */
+  position = 0;
+
+  constructor(storage: Storage, cluster: Cluster, key: SessionKey, sink: EventSink) {
+    this.#storage = storage;
+    this.#key = key;
+    this.#sink = sink;
+    this.#leave = cluster.subscribe(key.sessionId, (events) => this.#hear(events));
+  }
+
+  /** Begins to deliver. */
+  start(): void {
+    if (this.#state === 'new') this.#read();
+  }
+
+  /** The sink has room again. */
+  resume(): void {
+    if (this.#state === 'full') this.#read();
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    this.#leave();
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  #hear(events: readonly LogEvent[]): void {
+    const last = events[events.length - 1];
+    if (!last) return;
+    if (last.seq > this.#heard) this.#heard = last.seq;
+    if (this.#state !== 'live') return;
+    this.#deliver(events);
+    // What the events did not bring, for example after a lost wake-up, is in the log.
+    if (this.#state === 'live' && this.position < this.#heard) this.#read();
+  }
+
+  /** Delivers what follows the position; stops at a gap, or when the sink is full. */
+  #deliver(events: readonly LogEvent[]): void {
+    this.#sink.cork?.();
+    for (const event of events) {
+      if (event.seq <= this.position) continue;
+      if (event.seq !== this.position + 1 && this.#state === 'live') break;
+      this.position = event.seq;
+      const room = this.#sink.write(event);
+      if (this.#state === 'closed') break;
+      if (!room) {
+        this.#state = 'full';
+        break;
+      }
+    }
+    this.#sink.uncork?.();
+  }
+
+  #read(): void {
+    this.#state = 'reading';
+    void this.#readPages();
+  }
+
+  async #readPages(): Promise<void> {
+    try {
+      while (this.#state === 'reading') {
+        const page = await this.#storage.readEvents(this.#key, this.position, PAGE);
+        if (this.#state !== 'reading') return;
+        if (!page) {
+          this.close();
+          this.#sink.failed(undefined);
+          return;
+        }
+        this.#deliver(page.events);
+        if (this.#state !== 'reading') return;
+        const behind = this.position < Math.max(this.#heard, page.headSeq);
+        // Whatever is committed from here on is heard, because hearing and this line run in one thread.
+        if (!behind || page.events.length === 0) this.#state = 'live';
+      }
+    } catch (error) {
+      if (this.closed) return;
+      this.close();
+      this.#sink.failed(error);
+    }
+  }
+}
