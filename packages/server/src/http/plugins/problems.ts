@@ -1,0 +1,48 @@
+import type { ApiError } from '@llmgine/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { APIConfig } from '../../config.ts';
+import type { Metrics } from '../../observability/metrics.ts';
+import { PROBLEM_MEDIA_TYPE, problemBody, problemHeaders, problemStatus, toApiError } from '../problem.ts';
+import type { HttpApp } from '../types.ts';
+
+/** Everything that goes wrong is answered as a problem; what nobody expected is logged with its request id. */
+export function registerProblems(app: HttpApp, config: APIConfig, metrics: Metrics): void {
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = toApiError(thrown);
+    if (error.code === 'INTERNAL_ERROR') {
+      request.log.error({ err: error.cause ?? error }, 'request failed');
+    } else if (problemStatus(error) >= 500) {
+      request.log.warn({ err: error, code: error.code }, 'request failed');
+    }
+    metrics.error(error.code);
+    sendProblem(request, reply, error, config.values.debug ? debugText(error, config) : undefined);
+  });
+}
+
+/** Also for what goes wrong before a route is found, where no error handler is called. */
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: ApiError,
+  debug: string | undefined,
+): void {
+  const instance = request.url.split('?', 1)[0] ?? '/';
+  const body = problemBody(error, { instance, requestId: request.id, debug });
+  reply
+    .code(body.status)
+    .headers(problemHeaders(error))
+    .type(PROBLEM_MEDIA_TYPE)
+    // As text: it must not depend on what the schema of the route says about the status.
+    .send(JSON.stringify(body));
+}
+
+/** What led to the error, without the secrets that the server knows. */
+function debugText(error: ApiError, config: APIConfig): string | undefined {
+  const { cause } = error;
+  if (cause === undefined || error.errors) return undefined;
+  let text = cause instanceof Error ? cause.message : String(cause);
+  for (const secret of [config.values.key, ...Object.values(config.providers)]) {
+    if (secret) text = text.replaceAll(secret, '[hidden]');
+  }
+  return text;
+}

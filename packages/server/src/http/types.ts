@@ -1,0 +1,19 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
+import type { Principal } from '../security/principal.ts';
+
+/** The Fastify instance of this server: Zod schemas, Pino logger. */
+export type HttpApp = FastifyInstance<Server, IncomingMessage, ServerResponse, Logger, ZodTypeProvider>;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is calling. Not set on public routes. */
+    principal: Principal;
+  }
+  interface FastifyContextConfig {
+    /** Answers without a credential. Everything else needs one. */
+    public?: boolean;
+  }
+}

@@ -1,0 +1,65 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { ApiError } from '@llmgine/protocol';
+import type { Logger } from 'pino';
+import type { APIConfig } from '../config.ts';
+import { createKeyCheck } from './bootstrap-key.ts';
+import { LOCAL_OPERATOR, OPERATOR, type Principal } from './principal.ts';
+import { isSameMachine } from './same-machine.ts';
+
+export interface Authenticator {
+  /**
+   * Who sent the request. `credential` is one that came another way than in a header, for example in a WebSocket
+   * subprotocol; a header wins over it. Throws `UNAUTHENTICATED`.
+   */
+  authenticate(request: IncomingMessage, credential?: string): Principal;
+}
+
+const HINT_INTERVAL_MS = 60_000;
+const BEARER = /^Bearer +([^\s]+) *$/i;
+
+/**
+ * With a key configured every caller needs it. Without one only callers on the same machine are let in, and the log
+ * says, at most once a minute, how to let others in.
+ */
+export function createAuthenticator(config: APIConfig, logger: Logger): Authenticator {
+  const { key } = config.values;
+  if (key !== undefined) {
+    const matches = createKeyCheck(key);
+    return {
+      authenticate(request, credential) {
+        const offered = offeredKey(request.headers) ?? credential;
+        if (offered === undefined) throw new ApiError('UNAUTHENTICATED');
+        if (!matches(offered)) throw new ApiError('UNAUTHENTICATED', 'The credential is not valid');
+        return OPERATOR;
+      },
+    };
+  }
+
+  let lastHint = Number.NEGATIVE_INFINITY;
+  return {
+    authenticate(request) {
+      if (isSameMachine(request)) return LOCAL_OPERATOR;
+      const now = performance.now();
+      if (now - lastHint >= HINT_INTERVAL_MS) {
+        lastHint = now;
+        logger.warn(
+          { peer: request.socket.remoteAddress },
+          'A caller from outside this machine was refused: no key is configured. ' +
+            'Set LLMGINE_API_KEY to a secret of 16 or more characters and send it as "Authorization: Bearer KEY".',
+        );
+      }
+      throw new ApiError(
+        'UNAUTHENTICATED',
+        'Without a configured key this server answers callers on its own machine only',
+      );
+    },
+  };
+}
+
+/** An `Authorization` header that is not a bearer credential is an invalid one, not a missing one. */
+function offeredKey(headers: IncomingHttpHeaders): string | undefined {
+  const { authorization } = headers;
+  if (authorization !== undefined) return BEARER.exec(authorization)?.[1] ?? '';
+  const apiKey = headers['x-api-key'];
+  return Array.isArray(apiKey) ? apiKey.join(', ') : apiKey;
+}

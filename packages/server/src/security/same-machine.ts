@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import { isLocalHost, isLocalOrigin } from './local-origin.ts';
+
+/** What proxies, tunnels and CDNs add. One of them means that the loopback peer speaks for somebody else. */
+const FORWARDING_HEADERS = new Set([
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-original-for',
+  'x-original-host',
+  'x-original-forwarded-for',
+  'x-envoy-external-address',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'cf-ray',
+  'cdn-loop',
+  'fastly-client-ip',
+  'fly-client-ip',
+]);
+const LOOPBACK = /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$/i;
+
+/** What of a request the gate looks at; an `IncomingMessage` has it. */
+export type GateRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'httpVersion'> & {
+  readonly socket: { readonly remoteAddress?: string | undefined };
+};
+
+/**
+ * Whether the caller sits on this machine: a loopback peer, nothing that a proxy adds, and a `Host` and `Origin` of this
+ * machine. `Host` stops DNS rebinding (a foreign name that points to 127.0.0.1), `Origin` stops foreign pages in the
+ * browser of this machine. HTTP/1.0 is refused because it is what a proxy speaks that adds no headers.
+ */
+export function isSameMachine(request: GateRequest): boolean {
+  return (
+    LOOPBACK.test(request.socket.remoteAddress ?? '') &&
+    request.httpVersion === '1.1' &&
+    !isForwarded(request.rawHeaders) &&
+    hasLocalHost(request.rawHeaders) &&
+    (request.headers.origin === undefined || isLocalOrigin(request.headers.origin))
+  );
+}
+
+function isForwarded(rawHeaders: readonly string[]): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    if (name.startsWith('x-forwarded') || FORWARDING_HEADERS.has(name)) return true;
+  }
+  return false;
+}
+
+/** Reads the raw headers, because `request.headers` shows only the first of two `Host` lines. */
+function hasLocalHost(rawHeaders: readonly string[]): boolean {
+  let found = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if ((rawHeaders[i] as string).toLowerCase() !== 'host') continue;
+    if (!isLocalHost(rawHeaders[i + 1] as string)) return false;
+    found++;
+  }
+  return found === 1;
+}
