@@ -1,0 +1,76 @@
+/** `llmgine serve`: starts the server, says where it is, and stops it when the process is told to stop. */
+import { constants } from 'node:os';
+import { createApp } from '../app.ts';
+import { APIConfig, type ConfigInput } from '../config.ts';
+import { banner } from './banner.ts';
+import { describeFailure, EXIT } from './exit.ts';
+
+/** As they come from the command line; the configuration validates them. */
+export interface ServeOptions {
+  readonly port?: string;
+  readonly host?: string;
+  readonly config?: string;
+  readonly dataDir?: string;
+  readonly model?: string;
+  readonly debug?: boolean;
+  readonly logFormat?: string;
+}
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+type StopSignal = (typeof STOP_SIGNALS)[number];
+
+/**
+ * Resolves to the exit code of the process. The first SIGTERM or SIGINT stops the server gracefully; a second one does
+ * not wait for that. Never rejects.
+ */
+export async function serve(options: ServeOptions): Promise<number> {
+  const signals = listenForSignals();
+  const { config: file, ...overrides } = options;
+  let debug = options.debug ?? false;
+  try {
+    const config = new APIConfig(overrides as Partial<ConfigInput>, { file });
+    debug = config.values.debug;
+    return await Promise.race([
+      live(config, signals.first),
+      signals.second.then((signal) => 128 + constants.signals[signal]),
+    ]);
+  } catch (error) {
+    const { line, exitCode } = describeFailure(error);
+    process.stderr.write(`llmgine: ${line}\n`);
+    if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return exitCode;
+  } finally {
+    signals.ignore();
+  }
+}
+
+async function live(config: APIConfig, stop: Promise<unknown>): Promise<number> {
+  const app = await createApp({ config });
+  const { port } = await app.listen();
+  // On a terminal people read it; elsewhere standard output belongs to the log, which is one JSON object a line.
+  const { isTTY } = process.stdout;
+  (isTTY ? process.stdout : process.stderr).write(
+    banner(app.describe(), { url: `http://localhost:${port}`, colors: isTTY }),
+  );
+  await stop;
+  await app.close();
+  return EXIT.OK;
+}
+
+function listenForSignals() {
+  const first = Promise.withResolvers<StopSignal>();
+  const second = Promise.withResolvers<StopSignal>();
+  let next = first;
+  const onSignal = (signal: StopSignal) => {
+    next.resolve(signal);
+    next = second;
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  return {
+    first: first.promise,
+    second: second.promise,
+    ignore: () => {
+      for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
+    },
+  };
+}
