@@ -71,7 +71,11 @@ export class EngineService {
     body: { readonly engine_type: string; readonly engine_config?: Record<string, unknown> | undefined },
   ): Promise<LinkedEngine> {
     const engine = await this.create(body.engine_type, body.engine_config ?? {});
-    const linked: LinkedEngine = { engine_id: engine.engineId, engine_type: engine.engineType, status: engine.status };
+    const linked: LinkedEngine = {
+      engine_id: engine.engineId,
+      engine_type: engine.engineType,
+      status: engine.status,
+    };
     const now = Date.now();
     const outcome = await this.#options.append({
       session,
@@ -92,7 +96,12 @@ export class EngineService {
       session,
       touchedAt: now,
       events: [
-        { eventType: 'engine_unlinked', runId: null, payload: JSON.stringify({ engine_id: engineId }), createdAt: now },
+        {
+          eventType: 'engine_unlinked',
+          runId: null,
+          payload: JSON.stringify({ engine_id: engineId }),
+          createdAt: now,
+        },
       ],
       writes: [{ kind: 'unlink_engine', engineId }],
     });
@@ -104,9 +113,13 @@ export class EngineService {
     const result = this.registry.get(engineType).config.safeParse(config);
     if (result.success) return result.data;
     const errors = fieldErrors(result.error, 'engine_config');
-    throw new ApiError('VALIDATION_ERROR', `engine_config of ${engineType} is not valid: ${errors[0]?.message}`, {
-      errors,
-    });
+    throw new ApiError(
+      'VALIDATION_ERROR',
+      `engine_config of ${engineType} is not valid: ${errors[0]?.message}`,
+      {
+        errors,
+      },
+    );
   }
 
   async #build(engineType: string, config: unknown): Promise<Engine> {

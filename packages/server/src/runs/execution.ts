@@ -1,4 +1,4 @@
-import { ApiError, type ErrorObject, type Json } from '@llmgine/protocol';
+import { ApiError, type ErrorObject, type Json, type RunOutcome, type Usage } from '@llmgine/protocol';
 import type { EngineService } from '../engines/service.ts';
 import type { EngineContext, EngineLogger } from '../engines/types.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
@@ -16,6 +16,15 @@ export interface ExecutionOptions {
   readonly logger: EngineLogger & { child(fields: object): EngineLogger };
   readonly checkEvent: (eventType: string, payload: unknown) => void;
   readonly debug: boolean;
+  /** The end of a run is committed. */
+  readonly onEnded: (ended: EndedRun) => void;
+}
+
+export interface EndedRun {
+  readonly status: RunOutcome;
+  readonly usage: Usage | null;
+  readonly seconds: number;
+  readonly at: number;
 }
 
 const FINISH_RETRY_MS = [100, 500, 2000, 5000, 10_000, 30_000];
@@ -73,10 +82,15 @@ export class Execution {
       const began = performance.now();
       const end = await this.#engineEnd();
       if (end) await this.#finish(end);
+      const seconds = (performance.now() - began) / 1000;
       this.#logger.info(
-        { status: end?.status ?? 'dropped', code: end?.error?.code, duration_ms: Math.round(performance.now() - began) },
+        { status: end?.status ?? 'dropped', code: end?.error?.code, seconds },
         'run finished',
       );
+      if (end) {
+        const { usage } = this.#writer;
+        this.#options.onEnded({ status: end.status, usage, seconds, at: Date.now() });
+      }
     } catch (error) {
       this.#logger.error({ err: error }, 'run could not be recorded');
     } finally {

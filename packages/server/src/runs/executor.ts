@@ -5,10 +5,6 @@ export interface ExecutorOptions extends ExecutionOptions {
   readonly storage: Storage;
   readonly maxConcurrent: number;
   readonly report: (stage: string, error: unknown) => void;
-  /** A run has ended; its session may have become idle. */
-  readonly onRunEnded: (at: number) => void;
-  /** How many run now; for metrics. */
-  readonly onActive: (active: number) => void;
 }
 
 /**
@@ -38,6 +34,16 @@ export class Executor {
   find(sessionId: string, runId: string): Execution | undefined {
     const execution = this.#active.get(sessionId)?.execution;
     return execution?.run.runId === runId ? execution : undefined;
+  }
+
+  /** How many runs execute now. */
+  get active(): number {
+    return this.#active.size;
+  }
+
+  /** How many sessions wait for a place. */
+  get waiting(): number {
+    return this.#ready.size;
   }
 
   /** Stops what runs in a session that is gone. */
@@ -71,7 +77,6 @@ export class Executor {
       const key = next.value;
       this.#ready.delete(key.sessionId);
       this.#active.set(key.sessionId, { key, execution: null, again: false });
-      this.#options.onActive(this.#active.size);
       void this.#run(key);
     }
   }
@@ -87,13 +92,11 @@ export class Executor {
         slot.again ||= unfinished.length > 1;
         slot.execution = new Execution(run, this.#options);
         await slot.execution.done;
-        this.#options.onRunEnded(Date.now());
       }
     } catch (error) {
       this.#options.report('execute run', error);
     }
     this.#active.delete(key.sessionId);
-    this.#options.onActive(this.#active.size);
     if (slot.again && !this.#stopped) this.#ready.set(key.sessionId, key);
     if (this.#active.size === 0) for (const resolve of this.#allDone.splice(0)) resolve();
     this.#pump();

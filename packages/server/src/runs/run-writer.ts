@@ -64,6 +64,11 @@ export class RunWriter {
     this.#onBroken = options.onBroken;
   }
 
+  /** Of the steps that have finished. */
+  get usage(): Usage | null {
+    return this.#usage;
+  }
+
   emit(event: EngineEvent): boolean {
     if (this.#closed) return true;
     switch (event.event_type) {
@@ -73,7 +78,13 @@ export class RunWriter {
         break;
       case 'message_started': {
         const { message_id, role } = event.payload as { message_id: string; role: Message['role'] };
-        this.#open = { messageId: message_id, role, createdAt: new Date().toISOString(), parts: [], spoken: false };
+        this.#open = {
+          messageId: message_id,
+          role,
+          createdAt: new Date().toISOString(),
+          parts: [],
+          spoken: false,
+        };
         this.#add(event, [{ kind: 'open_message', runId: this.#run.runId, eventIndex: 0 }]);
         break;
       }

@@ -20,7 +20,16 @@ import type { Principal } from '../security/principal.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import { decodePageCursor, encodePageCursor } from '../sessions/page-cursor.ts';
 import { toRun } from '../sessions/run-view.ts';
-import type { AppendOutcome, NewEvent, NewRun, RunRow, SessionKey, SessionRow, Storage, Write } from '../storage/types.ts';
+import type {
+  AppendOutcome,
+  NewEvent,
+  NewRun,
+  RunRow,
+  SessionKey,
+  SessionRow,
+  Storage,
+  Write,
+} from '../storage/types.ts';
 import { parseWith } from '../validation.ts';
 import { bodyHash } from './body-hash.ts';
 import type { Executor } from './executor.ts';
@@ -58,7 +67,7 @@ export class RunService {
     _principal: Principal,
     session: SessionRow,
     body: CommandBody,
-    onAccepted?: (accepted: CommandAccepted) => void,
+    onAccepted?: (accepted: CommandAccepted, how: { readonly attached: boolean }) => void,
   ): Promise<{ accepted: CommandAccepted; run: RunRow }> {
     const { engines, storage, log } = this.#options;
     const hash = bodyHash(body.command, body.parameters);
@@ -66,14 +75,19 @@ export class RunService {
     if (body.run_id !== undefined) {
       const attached = await this.#attach(session, runId, hash);
       if (attached) {
-        onAccepted?.(attached.accepted);
+        onAccepted?.(attached.accepted, { attached: true });
         return attached;
       }
     }
     if (this.#draining) throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 5 });
     if (!session.engine) throw new ApiError('ENGINE_NOT_LINKED');
     const command = engines.command(session.engine.engineType, body.command);
-    const parameters = parseWith(command.parameters, body.parameters, `"${body.command}"`, 'parameters') as JsonObject;
+    const parameters = parseWith(
+      command.parameters,
+      body.parameters,
+      `"${body.command}"`,
+      'parameters',
+    ) as JsonObject;
 
     if (body.on_conflict === 'interrupt') await this.#interrupt(session);
     const run: NewRun = {
@@ -95,13 +109,14 @@ export class RunService {
         cursor: formatCursor(committed.epoch, committed.firstSeq - 1),
         position: committed.position ?? 0,
       };
-      onAccepted?.(accepted);
+      onAccepted?.(accepted, { attached: false });
     });
     if (!accepted) {
       // Somebody else was first with this id.
-      const attached = !outcome.ok && outcome.reason === 'run_exists' && (await this.#attach(session, runId, hash));
+      const attached =
+        !outcome.ok && outcome.reason === 'run_exists' && (await this.#attach(session, runId, hash));
       if (!attached) throw refusal(outcome);
-      onAccepted?.(attached.accepted);
+      onAccepted?.(attached.accepted, { attached: true });
       return attached;
     }
     this.#options.executor.notice(session);
@@ -125,7 +140,11 @@ export class RunService {
       : (await this.#options.storage.unfinishedRuns(session)).filter(
           (other) => other.acceptedSeq < run.acceptedSeq,
         ).length;
-    const accepted = { run_id: runId, cursor: formatCursor(session.epoch, run.acceptedSeq - 1), position: ahead };
+    const accepted = {
+      run_id: runId,
+      cursor: formatCursor(session.epoch, run.acceptedSeq - 1),
+      position: ahead,
+    };
     return { accepted, run };
   }
 
@@ -146,7 +165,8 @@ export class RunService {
     const ended = Promise.withResolvers<void>();
     const leave = [
       cluster.subscribe(key.sessionId, (events) => {
-        if (events.some((event) => event.eventType === 'run_finished' && event.runId === runId)) ended.resolve();
+        if (events.some((event) => event.eventType === 'run_finished' && event.runId === runId))
+          ended.resolve();
       }),
       cluster.onNotice((notice) => {
         if (notice.sessionId === key.sessionId) ended.resolve();
@@ -215,7 +235,11 @@ export class RunService {
   /** Newest first. */
   async list(
     session: SessionRow,
-    query: { readonly limit: number; readonly cursor?: string | undefined; readonly status?: RunStatus | undefined },
+    query: {
+      readonly limit: number;
+      readonly cursor?: string | undefined;
+      readonly status?: RunStatus | undefined;
+    },
   ): Promise<{ runs: Run[]; next: string | null }> {
     const before = decodePageCursor('runs', query.cursor);
     const page = await this.#options.storage.listRuns(session, {

@@ -140,7 +140,12 @@ export class SessionLog {
     const page = await this.#storage.readEvents(key, position?.seq ?? 0, limit);
     if (!page) throw new ApiError('SESSION_NOT_FOUND');
     if (position && (position.epoch !== page.epoch || position.seq > page.headSeq)) {
-      return { events: [], cursor: formatCursor(page.epoch, page.headSeq), has_more: false, resync_required: true };
+      return {
+        events: [],
+        cursor: formatCursor(page.epoch, page.headSeq),
+        has_more: false,
+        resync_required: true,
+      };
     }
     const last = page.events.at(-1)?.seq ?? position?.seq ?? 0;
     return {
@@ -167,21 +172,37 @@ export class SessionLog {
       const known = position !== null && position.epoch === page.epoch && position.seq <= page.headSeq;
       const seq = known ? position.seq : page.headSeq;
       subscription.position = seq;
-      return { subscription, cursor: formatCursor(page.epoch, seq), resyncRequired: position !== null && !known };
+      return {
+        subscription,
+        cursor: formatCursor(page.epoch, seq),
+        resyncRequired: position !== null && !known,
+      };
     } catch (error) {
       subscription.close();
       throw error;
     }
   }
 
-  /** Publishes an event of a client or a back end. The same `event_id` gives the cursor of the first. */
+  /** Follows the log after an event that is known to be there. */
+  follow(key: SessionKey, seq: number, sink: EventSink): Subscription {
+    const subscription = new Subscription(this.#storage, this.#cluster, key, sink);
+    subscription.position = seq;
+    return subscription;
+  }
+
+  /**
+   * Publishes an event of a client or a back end. The same `event_id` gives the cursor of the first. `onPublished` is
+   * called before any subscriber sees the event. Throws `SESSION_NOT_FOUND` and `IDEMPOTENCY_MISMATCH`.
+   */
   async publish(
     key: SessionKey,
     event: { readonly event_type: string; readonly payload: unknown; readonly event_id?: string | undefined },
+    onPublished?: (published: { cursor: string }) => void,
   ): Promise<{ cursor: string }> {
     const now = Date.now();
     const payload = JSON.stringify(event.payload);
-    const outcome = await this.append({
+    let published: { cursor: string } | undefined;
+    const append: Append = {
       session: key,
       touchedAt: now,
       events: [
@@ -193,22 +214,35 @@ export class SessionLog {
           ...(event.event_id === undefined ? {} : { eventId: event.event_id }),
         },
       ],
+    };
+    const outcome = await this.append(append, (committed) => {
+      if (!committed.ok) return;
+      published = { cursor: formatCursor(committed.epoch, committed.firstSeq) };
+      onPublished?.(published);
     });
-    if (outcome.ok) return { cursor: formatCursor(outcome.epoch, outcome.firstSeq) };
-    if (outcome.reason !== 'event_exists' || outcome.seq === undefined || outcome.epoch === undefined) {
+    if (published) return published;
+    if (
+      outcome.ok ||
+      outcome.reason !== 'event_exists' ||
+      outcome.seq === undefined ||
+      outcome.epoch === undefined
+    ) {
       throw new ApiError('SESSION_NOT_FOUND');
     }
     const first = (await this.#storage.readEvents(key, outcome.seq - 1, 1))?.events[0];
     if (first && (first.eventType !== event.event_type || first.payload !== payload)) {
       throw new ApiError('IDEMPOTENCY_MISMATCH', 'This event_id was used before with another event');
     }
-    return { cursor: formatCursor(outcome.epoch, outcome.seq) };
+    published = { cursor: formatCursor(outcome.epoch, outcome.seq) };
+    onPublished?.(published);
+    return published;
   }
 }
 
 function committed(append: Append, epoch: string, firstSeq: number): LogEvent[] {
   return append.events.map(
-    (event, i) => new LogEvent(epoch, firstSeq + i, event.eventType, event.runId, event.payload, event.createdAt),
+    (event, i) =>
+      new LogEvent(epoch, firstSeq + i, event.eventType, event.runId, event.payload, event.createdAt),
   );
 }
 
@@ -219,6 +253,11 @@ function readCursor(cursor: string): { epoch: string; seq: number } {
 }
 
 /** One event with its payload serialised, as the log takes it. */
-export function newEvent(eventType: string, runId: string | null, payload: object, now = Date.now()): NewEvent {
+export function newEvent(
+  eventType: string,
+  runId: string | null,
+  payload: object,
+  now = Date.now(),
+): NewEvent {
   return { eventType, runId, payload: JSON.stringify(payload), createdAt: now };
 }

@@ -26,7 +26,10 @@ export class PendingAppend {
   /** Characters that wait in it; what back-pressure counts. */
   size = 0;
 
-  constructor(session: SessionKey, options: { fence?: { runId: string } | undefined; touchedAt?: number | undefined }) {
+  constructor(
+    session: SessionKey,
+    options: { fence?: { runId: string } | undefined; touchedAt?: number | undefined },
+  ) {
     this.#session = session;
     this.#runId = options.fence?.runId ?? null;
     this.#touchedAt = options.touchedAt;

@@ -16,8 +16,8 @@ import type { Cluster } from '../cluster/types.ts';
 import type { Principal } from '../security/principal.ts';
 import type { EngineRow, NewSession, RunRow, SessionKey, SessionRow, Storage } from '../storage/types.ts';
 import { Expiry } from './expiry.ts';
-import { partialMessage } from './partial-message.ts';
 import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
+import { partialMessage } from './partial-message.ts';
 import { toRun } from './run-view.ts';
 import { Touches } from './touches.ts';
 
@@ -101,12 +101,21 @@ export class SessionService {
       engine,
     };
     if (!(await this.#insert(session))) {
-      throw new ApiError('RESOURCE_LIMIT_EXCEEDED', `The server keeps at most ${this.#options.maxSessions} sessions`, {
-        retryAfter: FULL_RETRY_AFTER,
-      });
+      throw new ApiError(
+        'RESOURCE_LIMIT_EXCEEDED',
+        `The server keeps at most ${this.#options.maxSessions} sessions`,
+        {
+          retryAfter: FULL_RETRY_AFTER,
+        },
+      );
     }
     this.#expiry.notice(session.createdAt);
-    const row: SessionRow = { ...session, headSeq: 0, lastInteractionAt: session.createdAt, unfinishedRuns: 0 };
+    const row: SessionRow = {
+      ...session,
+      headSeq: 0,
+      lastInteractionAt: session.createdAt,
+      unfinishedRuns: 0,
+    };
     this.#tell((callbacks) => callbacks.onCreated?.(row));
     return row;
   }

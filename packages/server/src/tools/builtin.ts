@@ -17,7 +17,54 @@ async function limitedMath(): Promise<(expression: string) => unknown> {
   };
   math.import(
     Object.fromEntries(
-      ['import', 'createUnit', 'reviver', 'evaluate', 'parse', 'simplify', 'derivative', 'resolve', 'parser', 'compile', 'chain', 'help', 'config', 'typed', 'range', 'zeros', 'ones', 'identity', 'factorial', 'gamma', 'combinations', 'permutations', 'stirlingS2', 'bellNumbers', 'catalan', 'kron', 'diag', 'resize', 'concat', 'sparse', 'matrixFromFunction', 'matrixFromRows', 'matrixFromColumns', 'map', 'forEach', 'filter', 'cross', 'expm', 'fft', 'ifft', 'repeat', 'print', 'format', 'setPowerset', 'setCartesian', 'nthRoots'].map((name) => [name, off]),
+      [
+        'import',
+        'createUnit',
+        'reviver',
+        'evaluate',
+        'parse',
+        'simplify',
+        'derivative',
+        'resolve',
+        'parser',
+        'compile',
+        'chain',
+        'help',
+        'config',
+        'typed',
+        'range',
+        'zeros',
+        'ones',
+        'identity',
+        'factorial',
+        'gamma',
+        'combinations',
+        'permutations',
+        'stirlingS2',
+        'bellNumbers',
+        'catalan',
+        'kron',
+        'diag',
+        'resize',
+        'concat',
+        'sparse',
+        'matrixFromFunction',
+        'matrixFromRows',
+        'matrixFromColumns',
+        'map',
+        'forEach',
+        'filter',
+        'cross',
+        'expm',
+        'fft',
+        'ifft',
+        'repeat',
+        'print',
+        'format',
+        'setPowerset',
+        'setCartesian',
+        'nthRoots',
+      ].map((name) => [name, off]),
     ),
     { override: true },
   );
@@ -44,7 +91,9 @@ export const calculateTool: ToolDefinition<typeof calculateParameters> = {
     calculator ??= limitedMath();
     const value = (await calculator)(expression);
     // JSON has no NaN and no infinities.
-    return { value: typeof value === 'number' && !Number.isFinite(value) ? String(value) : (value as string) };
+    return {
+      value: typeof value === 'number' && !Number.isFinite(value) ? String(value) : (value as string),
+    };
   },
 };
 
@@ -60,7 +109,9 @@ export const currentTimeTool: ToolDefinition<typeof currentTimeParameters> = {
     const now = new Date();
     let local: string;
     try {
-      local = new Intl.DateTimeFormat('en-GB', { timeZone, dateStyle: 'full', timeStyle: 'long' }).format(now);
+      local = new Intl.DateTimeFormat('en-GB', { timeZone, dateStyle: 'full', timeStyle: 'long' }).format(
+        now,
+      );
     } catch {
       throw new Error(`there is no time zone ${JSON.stringify(timeZone)}`);
     }

@@ -16,7 +16,9 @@ export const singlePassEngine: EngineDefinition<typeof modelConfigSchema> = {
           (message) => message.role === 'user' && message.run_id === context.runId,
         );
         if (!prompt) throw new ApiError('INTERNAL_ERROR', 'The prompt of the run is not in the log');
-        return promptResult(await streamModelStep(context, model, { ...requestOf(config), messages: [prompt] }));
+        return promptResult(
+          await streamModelStep(context, model, { ...requestOf(config), messages: [prompt] }),
+        );
       },
     };
   },

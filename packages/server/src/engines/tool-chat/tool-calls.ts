@@ -64,12 +64,18 @@ export async function callTools(
   return message;
 }
 
-async function execute(context: EngineContext, registry: ToolRegistry, call: ModelToolCall): Promise<Outcome> {
+async function execute(
+  context: EngineContext,
+  registry: ToolRegistry,
+  call: ModelToolCall,
+): Promise<Outcome> {
   const tool = registry.get(call.toolName);
   if (!tool) return failure(`There is no tool "${call.toolName}"; there are: ${registry.names.join(', ')}`);
   const parsed = tool.parameters.safeParse(call.arguments);
   if (!parsed.success) {
-    const errors = fieldErrors(parsed.error).map(({ path, message }) => (path ? `${path}: ${message}` : message));
+    const errors = fieldErrors(parsed.error).map(({ path, message }) =>
+      path ? `${path}: ${message}` : message,
+    );
     return failure(`The arguments are not valid: ${errors.join('; ')}`);
   }
   const timeoutMs = tool.timeoutMs ?? DEFAULT_TIMEOUT_MS;

@@ -87,8 +87,9 @@ function methodNotAllowed(): HttpProblem {
   return new HttpProblem('METHOD_NOT_ALLOWED', undefined, { headers: { allow: METHODS } });
 }
 
-function rawProblem(error: ApiError, requestId: string): string {
-  const problem = problemBody(error, { instance: '/', requestId });
+/** A whole response with a problem, for sockets that no route answers. */
+export function rawProblem(error: ApiError, requestId: string, instance = '/'): string {
+  const problem = problemBody(error, { instance, requestId });
   const body = JSON.stringify(problem);
   const headers = {
     connection: 'close',

@@ -1,0 +1,274 @@
+/** The composition root: builds one application from its configuration and what its factory adds. */
+import type { AddressInfo } from 'node:net';
+import type { InjectOptions, Response } from 'light-my-request';
+import type { Logger } from 'pino';
+import { createLocalCluster } from './cluster/local.ts';
+import { APIConfig, type ConfigInput } from './config.ts';
+import { EngineRegistry } from './engines/registry.ts';
+import { EngineService } from './engines/service.ts';
+import { singlePassEngine } from './engines/single-pass/engine.ts';
+import { toolChatEngine } from './engines/tool-chat/engine.ts';
+import type { EngineDefinition } from './engines/types.ts';
+import { ExtensibleAPIFactory } from './extensibility/factory.ts';
+import { MessageTypes } from './handlers/registry.ts';
+import { refuseUpgrade } from './http/refuse-upgrade.ts';
+import { createHttpServer } from './http/server.ts';
+import type { HttpApp } from './http/types.ts';
+import { createModels } from './models/registry.ts';
+import { createLogger } from './observability/logging.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { Executor } from './runs/executor.ts';
+import { endOrphanedRuns } from './runs/recovery.ts';
+import { RunService } from './runs/service.ts';
+import { createAuthenticator } from './security/authenticate.ts';
+import type { Services } from './services.ts';
+import { SessionLog } from './sessions/log.ts';
+import { SessionService } from './sessions/service.ts';
+import { openStorage } from './storage/open.ts';
+import type { Storage } from './storage/types.ts';
+import { BUILTIN_TOOLS } from './tools/builtin.ts';
+import { ToolRegistry } from './tools/registry.ts';
+import { Gateway } from './ws/gateway.ts';
+import { Messaging } from './ws/messaging.ts';
+
+export interface AppOptions {
+  /** Settings, or a configuration that is loaded already. The environment and the file count too; see `APIConfig`. */
+  readonly config?: APIConfig | Partial<ConfigInput>;
+  /** What the application adds. */
+  readonly apiFactory?: ExtensibleAPIFactory;
+  /** Default: as the configuration says. */
+  readonly logger?: Logger;
+}
+
+/** What people read when the server starts. */
+export interface AppDescription {
+  readonly title: string;
+  readonly version: string;
+  readonly model: { readonly id: string; readonly hint: string };
+  readonly storage: string;
+  readonly auth: string;
+}
+
+/**
+ * Builds an application. Opens the storage, ends the runs that a dead process left behind and takes up the queued ones;
+ * `listen` opens the port. Throws `ConfigError` and `StorageInUseError`; nothing stays open then.
+ */
+export async function createApp(options: AppOptions = {}): Promise<App> {
+  const config = options.config instanceof APIConfig ? options.config : new APIConfig(options.config);
+  const logger = options.logger ?? createLogger(config.values);
+  for (const warning of config.warnings) logger.warn(warning);
+  const storage = await openStorage(config.values);
+  try {
+    const app = await App.build(config, logger, storage, options.apiFactory ?? new ExtensibleAPIFactory());
+    await app.start();
+    return app;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly services: Services;
+  readonly executor: Executor;
+  readonly http: HttpApp;
+  readonly gateway: Gateway;
+  readonly models: ReturnType<typeof createModels>;
+}
+
+export class App {
+  readonly config: APIConfig;
+  readonly services: Services;
+  /** Sends to connected clients what they did not ask for. */
+  readonly messaging: Messaging;
+  readonly #parts: Parts;
+  #closing: Promise<void> | null = null;
+
+  private constructor(parts: Parts, messaging: Messaging) {
+    this.#parts = parts;
+    this.services = parts.services;
+    this.config = parts.services.config;
+    this.messaging = messaging;
+  }
+
+  /** @internal `createApp` is the way in. */
+  static async build(
+    config: APIConfig,
+    logger: Logger,
+    storage: Storage,
+    factory: ExtensibleAPIFactory,
+  ): Promise<App> {
+    const { values } = config;
+    const report = (stage: string, error: unknown) => logger.error({ err: error, stage }, `${stage} failed`);
+    const metrics = createMetrics();
+    const cluster = createLocalCluster({ onListenerError: (error) => report('event listener', error) });
+    const log = new SessionLog({
+      storage,
+      cluster,
+      onCommit: (appends, events) => metrics.committed(appends, events),
+    });
+
+    const tools = new ToolRegistry();
+    for (const tool of [...BUILTIN_TOOLS, ...factory.tools]) tools.register(tool);
+    const models = createModels({ config, providers: factory.modelProviders });
+    // A wrong LLMGINE_API_MODEL stops the start, not the first run.
+    models.resolve();
+    const registry = new EngineRegistry();
+    const definitions = [
+      singlePassEngine,
+      toolChatEngine,
+      ...factory.engines,
+    ] as unknown as EngineDefinition[];
+    for (const definition of definitions) registry.register(definition);
+    const messages = new MessageTypes();
+    factory.registerMessages(messages);
+
+    const engines = new EngineService({
+      registry,
+      services: { model: (name) => models.resolve(name), tools, settings: config.custom },
+      append: (append) => log.append(append),
+      report,
+    });
+    const sessions = new SessionService({
+      storage,
+      cluster,
+      maxSessions: values.maxSessions,
+      timeoutMs: values.sessionTimeout * 1000,
+      idleTimeoutMs: values.sessionIdleTimeout * 1000,
+      report,
+      createEngine: (type, engineConfig) => engines.create(type, engineConfig),
+    });
+    const executor = new Executor({
+      storage,
+      log,
+      engines,
+      timeoutMs: values.runTimeout * 1000,
+      maxConcurrent: values.maxConcurrentRuns,
+      logger,
+      debug: values.debug,
+      checkEvent: (type, payload) => messages.checkEvent(type, payload),
+      report,
+      onEnded: ({ status, usage, seconds, at }) => {
+        metrics.runEnded(status, seconds);
+        if (usage) metrics.tokens(usage);
+        sessions.runEnded(at);
+      },
+    });
+    cluster.onNotice((notice) => executor.sessionClosed(notice.sessionId));
+    const runs = new RunService({ storage, log, cluster, engines, executor });
+    metrics.connect({
+      counts: () => storage.counts(),
+      activeRuns: () => executor.active,
+      queuedRuns: () => executor.waiting,
+    });
+
+    const services: Services = {
+      config,
+      logger,
+      metrics,
+      authenticate: createAuthenticator(config, logger),
+      storage,
+      cluster,
+      log,
+      sessions,
+      engines,
+      runs,
+      tools,
+      models,
+      messages,
+      engineName: factory.configuration.engineName,
+      lifecycle: { draining: false, startedAt: Date.now() },
+    };
+    const http = await createHttpServer(services);
+    const gateway = new Gateway(services, refuseUpgrade);
+    gateway.attach(http.server);
+    const messaging = new Messaging(gateway);
+    for (const { prefix, router } of factory.routers) {
+      await http.register(async (scope) => router(scope as never, { services, messaging }), { prefix });
+    }
+    for (const callbacks of factory.callbacks) {
+      gateway.onEvent({
+        onConnect: (connection) => callbacks.onConnect?.(connection),
+        onDisconnect: (connection) => callbacks.onDisconnect?.(connection),
+      });
+      sessions.onEvent({
+        onCreated: (session) => callbacks.onSessionCreated?.(session),
+        onClosed: (key, reason) => callbacks.onSessionClosed?.(key, reason),
+      });
+    }
+    return new App({ services, executor, http, gateway, models }, messaging);
+  }
+
+  /** @internal Takes up what a process before left. */
+  async start(): Promise<void> {
+    const { services, executor, http } = this.#parts;
+    const ended = await endOrphanedRuns(services.storage, services.log);
+    if (ended > 0) services.logger.warn({ runs: ended }, 'ended runs that a stopped process left unfinished');
+    await services.sessions.start();
+    await http.ready();
+    for (const key of await services.storage.sessionsWithQueuedRuns()) executor.notice(key);
+  }
+
+  /** Opens the port; by default the configured one. `url` is how the same machine reaches it. */
+  async listen(
+    options: { readonly host?: string; readonly port?: number } = {},
+  ): Promise<{ url: string; host: string; port: number }> {
+    const { http, services } = this.#parts;
+    const host = options.host ?? this.config.values.host;
+    await http.listen({ host, port: options.port ?? this.config.values.port });
+    const { port } = http.server.address() as AddressInfo;
+    services.logger.info({ host, port, storage: services.storage.description }, 'listening');
+    return { url: `http://${reachable(host)}:${port}`, host, port };
+  }
+
+  /** A request without a socket, for tests. */
+  inject(request: InjectOptions | string): Promise<Response> {
+    return this.#parts.http.inject(request) as Promise<Response>;
+  }
+
+  /**
+   * Stops gracefully: readiness turns 503, sockets are told to go and are closed, runs get `graceMs` to finish (default:
+   * the configured time), the log is flushed. Once only; a second call joins the first.
+   */
+  close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.graceMs ?? this.config.values.shutdownGrace * 1000);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const { services, executor, http, gateway, models } = this.#parts;
+    services.logger.info({ active_runs: executor.active, sockets: gateway.count }, 'stopping');
+    services.lifecycle.draining = true;
+    services.runs.drain();
+    await Promise.all([gateway.drain('the server is stopping'), executor.stop(graceMs)]);
+    gateway.close();
+    await http.close();
+    await services.log.flushed();
+    await services.sessions.stop();
+    await services.cluster.close();
+    await models.close();
+    services.metrics.close();
+    await services.storage.close();
+    services.logger.info('stopped');
+  }
+
+  describe(): AppDescription {
+    const { values } = this.config;
+    const { models, services } = this.#parts;
+    return {
+      title: values.title,
+      version: values.version,
+      model: { id: models.defaultModel, hint: models.hint ?? 'set LLMGINE_API_MODEL to change it' },
+      storage: services.storage.description,
+      auth: values.key
+        ? 'every caller needs the key in LLMGINE_API_KEY'
+        : 'callers on this machine only; set LLMGINE_API_KEY to let others in with a key',
+    };
+  }
+}
+
+/** The address that reaches a server bound to this host from the same machine. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

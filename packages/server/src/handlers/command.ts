@@ -1,0 +1,30 @@
+import { CLIENT_FRAMES } from '@llmgine/protocol';
+import { defineHandler } from './types.ts';
+
+export const commandHandler = defineHandler({
+  type: 'command',
+  schema: CLIENT_FRAMES.command,
+  // Accepting the command touches the session in the same transaction.
+  touches: false,
+  async handle(data, { connection, services, principal, messageId, loadSession, reply }) {
+    const session = await loadSession();
+    connection.acceptServerFrames();
+    await services.runs.start(principal, session, data, (accepted, { attached }) => {
+      // Before anyone sees the first event of the run, so that its events never precede this reply.
+      reply('command_accepted', accepted);
+      connection.events.follow(accepted, { messageId, visible: data.stream, attached });
+    });
+    return undefined;
+  },
+});
+
+export const cancelHandler = defineHandler({
+  type: 'cancel',
+  schema: CLIENT_FRAMES.cancel,
+  unordered: true,
+  touches: true,
+  handle: async (data, { services, session }) => ({
+    type: 'cancelled',
+    data: await services.runs.cancel(session, data.run_id),
+  }),
+});

@@ -1,0 +1,25 @@
+import { CLIENT_FRAMES } from '@llmgine/protocol';
+import { defineHandler } from './types.ts';
+
+export const subscribeHandler = defineHandler({
+  type: 'subscribe',
+  schema: CLIENT_FRAMES.subscribe,
+  touches: false,
+  async handle(data, { connection, reply }) {
+    const { cursor, resyncRequired, start } = await connection.events.subscribe(data.after, data.event_types);
+    connection.acceptServerFrames();
+    reply('subscribed', { cursor, resync_required: resyncRequired });
+    start();
+    return undefined;
+  },
+});
+
+export const unsubscribeHandler = defineHandler({
+  type: 'unsubscribe',
+  schema: CLIENT_FRAMES.unsubscribe,
+  touches: false,
+  handle(_data, { connection }) {
+    connection.events.unsubscribe();
+    return { type: 'unsubscribed', data: {} };
+  },
+});

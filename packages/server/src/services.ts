@@ -1,0 +1,33 @@
+/** What the parts of one application share. `app.ts` builds it; handlers, WebSocket and HTTP take what they need. */
+import type { Logger } from 'pino';
+import type { Cluster } from './cluster/types.ts';
+import type { APIConfig } from './config.ts';
+import type { EngineService } from './engines/service.ts';
+import type { MessageTypes } from './handlers/registry.ts';
+import type { Model } from './models/types.ts';
+import type { Metrics } from './observability/metrics.ts';
+import type { RunService } from './runs/service.ts';
+import type { Authenticator } from './security/authenticate.ts';
+import type { SessionLog } from './sessions/log.ts';
+import type { SessionService } from './sessions/service.ts';
+import type { Storage } from './storage/types.ts';
+import type { ToolRegistry } from './tools/registry.ts';
+
+export interface Services {
+  readonly config: APIConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly authenticate: Authenticator;
+  readonly storage: Storage;
+  readonly cluster: Cluster;
+  readonly log: SessionLog;
+  readonly sessions: SessionService;
+  readonly engines: EngineService;
+  readonly runs: RunService;
+  readonly tools: ToolRegistry;
+  readonly models: { resolve(name?: string): Model; readonly defaultModel: string };
+  readonly messages: MessageTypes;
+  /** What the extension calls itself, or null. */
+  readonly engineName: string | null;
+  readonly lifecycle: { draining: boolean; readonly startedAt: number };
+}
