@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ApiError } from '@llmgine/protocol';
-import { newRequestId, rawProblem } from './plugins/client-errors.ts';
+import { endWithProblem, newRequestId } from './raw-problem.ts';
 
-/** Answers a request for a WebSocket with a problem, and closes. */
+/** Answers a request for an upgrade with a problem instead, and closes. */
 export function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: ApiError): void {
-  const instance = (request.url ?? '/').split('?', 1)[0] ?? '/';
-  socket.end(rawProblem(error, newRequestId(), instance));
+  endWithProblem(socket, error, (request.url ?? '/').split('?', 1)[0] ?? '/', newRequestId());
 }

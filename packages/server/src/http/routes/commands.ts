@@ -1,0 +1,94 @@
+import {
+  ApiError,
+  type CommandBody,
+  commandBodySchema,
+  commandPendingSchema,
+  commandResultSchema,
+} from '@llmgine/protocol';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Services } from '../../services.ts';
+import type { SessionKey } from '../../storage/types.ts';
+import { idempotencyKey, prefersAsync, runIdOfKey, wantsEventStream } from '../negotiation.ts';
+import { jsonOrEvents, problems } from '../responses.ts';
+import type { EventStreams } from '../sse/event-streams.ts';
+import { streamRun } from '../sse/run-stream.ts';
+import type { HttpApp } from '../types.ts';
+import { lastEventId } from './last-event-id.ts';
+import { sessionParams, useSession } from './session-params.ts';
+
+const commandHeaders = z.object({
+  'idempotency-key': z.string().optional().meta({
+    description: 'At most 255 characters. The same key with the same body attaches to the first run',
+  }),
+  prefer: z
+    .string()
+    .optional()
+    .meta({ description: '`respond-async`: answer 202 at once', examples: ['respond-async'] }),
+});
+
+export function registerCommands(app: HttpApp, services: Services, streams: EventStreams): void {
+  app.post(
+    '/api/sessions/:session_id/commands',
+    {
+      schema: {
+        operationId: 'runCommand',
+        tags: ['runs'],
+        summary: 'Give the engine a command, for example a prompt',
+        description:
+          'Waits for the end of the run; a run that failed is answered with 200 and `status` `failed`. ' +
+          '`Accept: text/event-stream` streams the events of the run and ends with `command_result`. ' +
+          'A client that hangs up never ends a run.',
+        params: sessionParams,
+        headers: commandHeaders,
+        body: commandBodySchema,
+        response: {
+          200: jsonOrEvents('The run has ended, or its events', commandResultSchema),
+          202: commandPendingSchema,
+          ...problems(
+            'SESSION_NOT_FOUND',
+            'INVALID_JSON',
+            'UNSUPPORTED_MEDIA_TYPE',
+            'MESSAGE_TOO_LARGE',
+            'INVALID_CURSOR',
+            'VALIDATION_ERROR',
+            'UNKNOWN_COMMAND',
+            'ENGINE_NOT_LINKED',
+            'RUN_IN_PROGRESS',
+            'IDEMPOTENCY_MISMATCH',
+            'UNAVAILABLE',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const session = await useSession(services, request);
+      const body = withRunId(request, session, request.body);
+      const { accepted, run } = await services.runs.start(request.principal, session, body);
+      if (prefersAsync(request.raw.headers)) {
+        return reply
+          .code(202)
+          .header('location', `/api/sessions/${session.sessionId}/runs/${accepted.run_id}`)
+          .header('preference-applied', 'respond-async')
+          .send({ ...accepted, status: run.status });
+      }
+      if (wantsEventStream(request.raw.headers)) {
+        await streamRun(services, streams, reply, session, accepted, lastEventId(request.raw.headers));
+        return reply;
+      }
+      return reply.send(await services.runs.result(session, accepted.run_id, request.signal));
+    },
+  );
+}
+
+/** The body, with the run that the `Idempotency-Key` stands for. Throws `VALIDATION_ERROR` when the two disagree. */
+function withRunId(request: FastifyRequest, session: SessionKey, body: CommandBody): CommandBody {
+  const key = idempotencyKey(request.raw.headers);
+  if (key === undefined) return body;
+  const runId = runIdOfKey(key, session);
+  if (body.run_id !== undefined && body.run_id !== runId) {
+    const message = 'names another run than the Idempotency-Key; give one of the two';
+    throw new ApiError('VALIDATION_ERROR', `run_id ${message}`, { errors: [{ path: 'run_id', message }] });
+  }
+  return { ...body, run_id: runId };
+}

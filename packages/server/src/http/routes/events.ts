@@ -1,0 +1,87 @@
+import {
+  CLIENT_FRAMES,
+  eventPageSchema,
+  eventPublishedSchema,
+  listEventsQuerySchema,
+} from '@llmgine/protocol';
+import { z } from 'zod';
+import type { Services } from '../../services.ts';
+import { idempotencyKey, wantsEventStream } from '../negotiation.ts';
+import { jsonOrEvents, problems } from '../responses.ts';
+import type { EventStreams } from '../sse/event-streams.ts';
+import type { HttpApp } from '../types.ts';
+import { lastEventId } from './last-event-id.ts';
+import { loadSession, sessionParams, useSession } from './session-params.ts';
+
+const URL = '/api/sessions/:session_id/events';
+
+export function registerEvents(app: HttpApp, services: Services, streams: EventStreams): void {
+  const { log, messages } = services;
+
+  app.get(
+    URL,
+    {
+      schema: {
+        operationId: 'listEvents',
+        tags: ['events'],
+        summary: 'Read the log of the session, or follow it',
+        description:
+          'JSON: a page after `after`, from the beginning without it. `Accept: text/event-stream`: what follows ' +
+          '`Last-Event-ID` or `after`, from now on without them, and then what happens, until the session ends. ' +
+          '`id` is the cursor, `event` the event type, `data` the event.',
+        params: sessionParams,
+        querystring: listEventsQuerySchema,
+        headers: z.object({ 'last-event-id': z.string().optional() }),
+        response: {
+          200: jsonOrEvents('A page of events, or the events as they come', eventPageSchema),
+          ...problems('SESSION_NOT_FOUND', 'INVALID_CURSOR', 'VALIDATION_ERROR', 'UNAVAILABLE'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const session = await loadSession(services, request);
+      const { after, limit } = request.query;
+      if (request.method !== 'HEAD' && wantsEventStream(request.raw.headers)) {
+        // The header wins: a client that connects again keeps the address it began with.
+        await streams.open(reply, session, { after: lastEventId(request.raw.headers) ?? after });
+        return reply;
+      }
+      const { events, ...page } = await log.page(session, after, limit);
+      // The events are JSON already; parsing them to serialise them again would be most of the work.
+      const text = `{"events":[${events.map((event) => event.data).join(',')}],${JSON.stringify(page).slice(1)}`;
+      return reply.type('application/json; charset=utf-8').send(text as never);
+    },
+  );
+
+  app.post(
+    URL,
+    {
+      schema: {
+        operationId: 'publishEvent',
+        tags: ['events'],
+        summary: 'Publish an event of your own in the session',
+        description: '`event_id`, or an `Idempotency-Key`, makes it idempotent.',
+        params: sessionParams,
+        headers: z.object({ 'idempotency-key': z.string().optional() }),
+        body: CLIENT_FRAMES.event,
+        response: {
+          201: eventPublishedSchema,
+          ...problems(
+            'SESSION_NOT_FOUND',
+            'INVALID_JSON',
+            'UNSUPPORTED_MEDIA_TYPE',
+            'MESSAGE_TOO_LARGE',
+            'VALIDATION_ERROR',
+            'IDEMPOTENCY_MISMATCH',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const session = await useSession(services, request);
+      const { event_type, payload, event_id = idempotencyKey(request.raw.headers) } = request.body;
+      messages.checkEvent(event_type, payload);
+      return reply.code(201).send(await log.publish(session, { event_type, payload, event_id }));
+    },
+  );
+}

@@ -1,0 +1,122 @@
+import {
+  ApiError,
+  createSessionBodySchema,
+  createSessionResponseSchema,
+  deleteSessionResponseSchema,
+  listSessionsQuerySchema,
+  sessionDetailSchema,
+  sessionListSchema,
+} from '@llmgine/protocol';
+import type { Services } from '../../services.ts';
+import { problems } from '../responses.ts';
+import type { HttpApp } from '../types.ts';
+import { loadSession, sessionIdOf, sessionParams } from './session-params.ts';
+
+const METADATA_PREFIX = 'metadata.';
+
+export function registerSessions(app: HttpApp, services: Services): void {
+  const { sessions } = services;
+
+  app.post(
+    '/api/sessions',
+    {
+      schema: {
+        operationId: 'createSession',
+        tags: ['sessions'],
+        summary: 'Create a session',
+        description: 'The body is optional. With `engine_type` the session starts with an engine linked.',
+        body: createSessionBodySchema.optional(),
+        response: {
+          201: createSessionResponseSchema,
+          ...problems(
+            'INVALID_JSON',
+            'UNSUPPORTED_MEDIA_TYPE',
+            'MESSAGE_TOO_LARGE',
+            'VALIDATION_ERROR',
+            'INVALID_ENGINE_TYPE',
+            'ENGINE_CREATION_FAILED',
+            'RESOURCE_LIMIT_EXCEEDED',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const session = await sessions.create(request.principal, request.body ?? {});
+      return reply
+        .code(201)
+        .header('location', `/api/sessions/${session.sessionId}`)
+        .send({ session_id: session.sessionId, status: 'success' });
+    },
+  );
+
+  app.get(
+    '/api/sessions',
+    {
+      schema: {
+        operationId: 'listSessions',
+        tags: ['sessions'],
+        summary: 'List your sessions, newest first',
+        description:
+          'Page with `cursor`, the `next` of the page before, or with `offset`. `metadata.KEY=VALUE` keeps sessions whose metadata says so.',
+        querystring: listSessionsQuerySchema,
+        response: { 200: sessionListSchema, ...problems('VALIDATION_ERROR', 'INVALID_CURSOR') },
+      },
+    },
+    async (request) => {
+      const { limit, cursor, offset, status, ...rest } = request.query;
+      return sessions.list(request.principal, {
+        limit,
+        cursor,
+        offset,
+        status,
+        metadata: metadataFilter(rest),
+      });
+    },
+  );
+
+  app.get(
+    '/api/sessions/:session_id',
+    {
+      schema: {
+        operationId: 'getSession',
+        tags: ['sessions'],
+        summary: 'Get a session',
+        params: sessionParams,
+        response: { 200: sessionDetailSchema, ...problems('SESSION_NOT_FOUND') },
+      },
+    },
+    async (request) => sessions.detail(await loadSession(services, request)),
+  );
+
+  app.delete(
+    '/api/sessions/:session_id',
+    {
+      schema: {
+        operationId: 'deleteSession',
+        tags: ['sessions'],
+        summary: 'Delete a session',
+        description: 'Cancels its runs, closes its connections and removes its data.',
+        params: sessionParams,
+        response: { 200: deleteSessionResponseSchema, ...problems('SESSION_NOT_FOUND') },
+      },
+    },
+    async (request) => {
+      await sessions.delete(request.principal, sessionIdOf(request));
+      return { message: 'Session deleted successfully' };
+    },
+  );
+}
+
+function metadataFilter(query: Record<string, unknown>): Record<string, string> | undefined {
+  const filter: Record<string, string> = {};
+  for (const [name, value] of Object.entries(query)) {
+    const key = name.startsWith(METADATA_PREFIX) ? name.slice(METADATA_PREFIX.length) : '';
+    if (key === '') continue;
+    if (typeof value !== 'string') {
+      const message = 'must be given once';
+      throw new ApiError('VALIDATION_ERROR', `${name}: ${message}`, { errors: [{ path: name, message }] });
+    }
+    filter[key] = value;
+  }
+  return Object.keys(filter).length > 0 ? filter : undefined;
+}

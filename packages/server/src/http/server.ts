@@ -1,0 +1,93 @@
+/** The HTTP face: builds the Fastify instance with its plugins and routes. */
+import Fastify, { LogController } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Services } from '../services.ts';
+import { registerAuth } from './plugins/auth.ts';
+import { registerBodies } from './plugins/body.ts';
+import { createClientErrorHandler } from './plugins/client-errors.ts';
+import { registerCors } from './plugins/cors.ts';
+import { registerHeaders } from './plugins/headers.ts';
+import { registerNotFound } from './plugins/not-found.ts';
+import { registerObservation } from './plugins/observe.ts';
+import { registerProblems, sendProblem } from './plugins/problems.ts';
+import { toApiError } from './problem.ts';
+import { newRequestId } from './raw-problem.ts';
+import { registerCommands } from './routes/commands.ts';
+import { registerEngines } from './routes/engines.ts';
+import { registerEvents } from './routes/events.ts';
+import { registerHealth } from './routes/health.ts';
+import { registerInfo } from './routes/info.ts';
+import { registerMessages } from './routes/messages.ts';
+import { registerMetrics } from './routes/metrics.ts';
+import { registerRoot } from './routes/root.ts';
+import { registerRuns } from './routes/runs.ts';
+import { registerSessionEngine } from './routes/session-engine.ts';
+import { registerSessions } from './routes/sessions.ts';
+import { EventStreams } from './sse/event-streams.ts';
+import type { HttpApp } from './types.ts';
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 5_000;
+const TIMEOUT_CHECK_MS = 1_000;
+const MAX_HEADER_BYTES = 16_384;
+
+/**
+ * Not listening yet, and not `ready()`: routes may be added before. Closing it sends the clients of open event streams
+ * away and waits for the other requests.
+ */
+export async function createHttpServer(services: Services): Promise<HttpApp> {
+  const { config, logger, metrics } = services;
+  const clientErrors = createClientErrorHandler(logger);
+  const app: HttpApp = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    genReqId: newRequestId,
+    requestIdHeader: false,
+    bodyLimit: config.values.maxBodySize,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Draining is the application's: it goes on answering while load balancers still send requests.
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // Checked in a hook, which answers with a problem.
+      requireHostHeader: false,
+      // A client that offers HTTP/2 with `Upgrade: h2c` is answered with HTTP/1.1 instead of being taken for a WebSocket.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    clientErrorHandler: clientErrors.onClientError,
+    frameworkErrors: (error, request, reply) => sendProblem(request, reply, toApiError(error), undefined),
+  }).withTypeProvider();
+  // Node drops headers beyond the 2000th silently, and with them what says that a request was forwarded.
+  app.server.maxHeadersCount = 0;
+  clientErrors.attach(app.server);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+
+  registerProblems(app, config, metrics);
+  registerObservation(app, metrics);
+  registerBodies(app);
+  registerHeaders(app);
+  await registerCors(app, config);
+  registerAuth(app, services.authenticate);
+  registerNotFound(app);
+
+  const streams = new EventStreams(services);
+  app.addHook('preClose', async () => streams.close('the server is stopping'));
+  registerRoot(app, services);
+  registerHealth(app, services);
+  registerSessions(app, services);
+  registerEngines(app, services);
+  registerSessionEngine(app, services);
+  registerCommands(app, services, streams);
+  registerRuns(app, services);
+  registerEvents(app, services, streams);
+  registerMessages(app, services);
+  registerInfo(app, services);
+  registerMetrics(app, services);
+  return app;
+}

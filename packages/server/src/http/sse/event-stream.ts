@@ -1,0 +1,133 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import type { Subscription } from '../../sessions/subscription.ts';
+import type { LogEvent } from '../../storage/log-event.ts';
+
+const RETRY_MS = 2000;
+
+export interface EventStreamLimits {
+  /** Unsent bytes beyond which nothing more is written. */
+  readonly maxBuffer: number;
+  /** Milliseconds without progress after which a full stream is ended. */
+  readonly stallMs: number;
+}
+
+/**
+ * One response of server-sent events. It holds nothing itself: when the socket is full, `write` says so and the
+ * subscription reads on from the log once there is room. A peer that does not read is cut off; it may resume.
+ */
+export class EventStream {
+  readonly sessionId: string;
+  readonly #response: ServerResponse;
+  readonly #limits: EventStreamLimits;
+  #subscription: Subscription | null = null;
+  #cursor: string;
+  #stall: NodeJS.Timeout | null = null;
+
+  /** Sends the headers, and the cursor, so that a client which drops before the first event resumes without a gap. */
+  constructor(reply: FastifyReply, sessionId: string, cursor: string, limits: EventStreamLimits) {
+    this.sessionId = sessionId;
+    this.#cursor = cursor;
+    this.#limits = limits;
+    reply.hijack();
+    this.#response = reply.raw;
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) this.#response.setHeader(name, value);
+    }
+    this.#response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      // A proxy that collects the response would hold back what happens now.
+      'x-accel-buffering': 'no',
+    });
+    this.#response.write(`retry: ${RETRY_MS}\nid: ${cursor}\n\n`);
+    this.#response.on('drain', () => this.#drained());
+    this.onClose(() => {
+      this.#clearStall();
+      this.#subscription?.close();
+    });
+  }
+
+  get closed(): boolean {
+    return this.#response.writableEnded || this.#response.destroyed;
+  }
+
+  onClose(listener: () => void): void {
+    this.#response.once('close', listener);
+  }
+
+  /** Begins to send the events of the subscription, whose sink writes here. */
+  start(subscription: Subscription): void {
+    this.#subscription = subscription;
+    if (this.closed) subscription.close();
+    else subscription.start();
+  }
+
+  /** Takes one event; false when no more should come before `resume()` of the subscription is called. */
+  write(event: LogEvent): boolean {
+    if (this.closed) return false;
+    this.#cursor = event.cursor;
+    return this.#write(`id: ${event.cursor}\nevent: ${event.eventType}\ndata: ${event.data}\n\n`);
+  }
+
+  cork(): void {
+    this.#response.cork();
+  }
+
+  uncork(): void {
+    this.#response.uncork();
+  }
+
+  /** An event that is not of the log. `data` is serialised here, so it is one line. */
+  send(event: string, data: unknown): void {
+    if (!this.closed) this.#write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** Keeps proxies from closing a silent stream, and finds out that the peer is gone. */
+  heartbeat(): void {
+    if (!this.closed && !this.#response.writableNeedDrain) this.#write(':\n\n');
+  }
+
+  /** Tells the client to resume elsewhere, then ends. */
+  goAway(reason: string, reconnectAfterMs: number): void {
+    if (this.closed) return;
+    this.#write(`retry: ${reconnectAfterMs}\n\n`);
+    this.send('going_away', { reason, cursor: this.#cursor, reconnect_after_ms: reconnectAfterMs });
+    this.end();
+  }
+
+  end(): void {
+    this.#subscription?.close();
+    if (!this.closed) this.#response.end();
+  }
+
+  #write(text: string): boolean {
+    if (this.#response.writableLength > this.#limits.maxBuffer) {
+      this.#response.destroy();
+      return false;
+    }
+    const room = this.#response.write(text);
+    if (!room) this.#watchStall();
+    return room;
+  }
+
+  #drained(): void {
+    this.#clearStall();
+    this.#subscription?.resume();
+  }
+
+  #watchStall(): void {
+    if (this.#stall) return;
+    const before = this.#response.writableLength;
+    this.#stall = setTimeout(() => {
+      this.#stall = null;
+      if (this.#response.writableLength < before) this.#watchStall();
+      else this.#response.destroy();
+    }, this.#limits.stallMs);
+    this.#stall.unref();
+  }
+
+  #clearStall(): void {
+    if (this.#stall) clearTimeout(this.#stall);
+    this.#stall = null;
+  }
+}

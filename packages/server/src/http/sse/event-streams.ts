@@ -1,0 +1,104 @@
+import { ApiError } from '@llmgine/protocol';
+import type { FastifyReply } from 'fastify';
+import type { Services } from '../../services.ts';
+import type { EventSink } from '../../sessions/subscription.ts';
+import type { SessionKey } from '../../storage/types.ts';
+import { EventStream, type EventStreamLimits } from './event-stream.ts';
+
+const HEARTBEAT_MS = 15_000;
+/** Clients that were sent away come back spread over this time. */
+const RECONNECT_MS = { min: 500, max: 2500 };
+
+export interface OpenOptions {
+  readonly after: string | undefined;
+  /** What is made of the stream and its events, where it is not simply all of them. */
+  readonly sink?: (stream: EventStream) => Pick<EventSink, 'write'>;
+}
+
+/** The open event streams of one application: one heartbeat timer for all of them. */
+export class EventStreams {
+  readonly #services: Services;
+  readonly #limits: EventStreamLimits;
+  readonly #leaveCluster: () => void;
+  readonly #streams = new Map<string, Set<EventStream>>();
+  #heartbeat: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(services: Services) {
+    const { websocketMaxBuffer, websocketStallTimeout } = services.config.values;
+    this.#services = services;
+    this.#limits = { maxBuffer: websocketMaxBuffer, stallMs: websocketStallTimeout * 1000 };
+    this.#leaveCluster = services.cluster.onNotice(({ sessionId }) => this.#closeSession(sessionId));
+  }
+
+  /**
+   * Answers with the events of a session after a cursor, or from now on. Throws, with nothing sent yet, `INVALID_CURSOR`,
+   * `SESSION_NOT_FOUND`, and `UNAVAILABLE` when the server drains.
+   */
+  async open(reply: FastifyReply, key: SessionKey, options: OpenOptions): Promise<EventStream> {
+    let target: Pick<EventSink, 'write'> | null = null;
+    let stream: EventStream | null = null;
+    const sink: EventSink = {
+      write: (event) => target?.write(event) ?? false,
+      cork: () => stream?.cork(),
+      uncork: () => stream?.uncork(),
+      failed: (error) => {
+        if (error !== undefined)
+          this.#services.logger.warn({ err: error }, 'an event stream cannot read the log');
+        stream?.end();
+      },
+    };
+    const { subscription, cursor, resyncRequired } = await this.#services.log.subscribe(key, {
+      after: options.after,
+      sink,
+    });
+    // Both may have happened while the log was read; a response that is closed already never says so again.
+    if (this.#closed || reply.raw.destroyed) {
+      subscription.close();
+      throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 1 });
+    }
+    stream = new EventStream(reply, key.sessionId, cursor, this.#limits);
+    target = options.sink?.(stream) ?? stream;
+    this.#add(stream);
+    if (resyncRequired) stream.send('resync_required', { cursor, resync_required: true });
+    stream.start(subscription);
+    return stream;
+  }
+
+  /** Sends all clients away. Idempotent; no stream opens afterwards. */
+  close(reason: string): void {
+    this.#closed = true;
+    this.#leaveCluster();
+    for (const streams of this.#streams.values()) {
+      for (const stream of streams) {
+        const { min, max } = RECONNECT_MS;
+        stream.goAway(reason, Math.round(min + Math.random() * (max - min)));
+      }
+    }
+  }
+
+  #add(stream: EventStream): void {
+    const { sessionId } = stream;
+    const streams = this.#streams.get(sessionId) ?? new Set();
+    this.#streams.set(sessionId, streams.add(stream));
+    this.#services.metrics.streamOpened();
+    this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
+    stream.onClose(() => {
+      streams.delete(stream);
+      if (streams.size === 0 && this.#streams.get(sessionId) === streams) this.#streams.delete(sessionId);
+      this.#services.metrics.streamClosed();
+      if (this.#streams.size === 0 && this.#heartbeat) {
+        clearInterval(this.#heartbeat);
+        this.#heartbeat = null;
+      }
+    });
+  }
+
+  #beat(): void {
+    for (const streams of this.#streams.values()) for (const stream of streams) stream.heartbeat();
+  }
+
+  #closeSession(sessionId: string): void {
+    for (const stream of this.#streams.get(sessionId) ?? []) stream.end();
+  }
+}
