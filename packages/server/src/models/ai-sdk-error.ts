@@ -1,0 +1,48 @@
+import {
+  AISDKError,
+  APICallError,
+  InvalidResponseDataError,
+  JSONParseError,
+  TypeValidationError,
+} from '@ai-sdk/provider';
+import { ApiError } from '@llmgine/protocol';
+import {
+  connectionError,
+  droppedError,
+  garbledError,
+  httpError,
+  modelError,
+  providerError,
+  type Redact,
+  retryAfterSeconds,
+} from './model-error.ts';
+
+/**
+ * What the AI SDK throws, and what it puts into a stream as an error, as `MODEL_ERROR`. Its errors carry the request and
+ * the response, so none of them becomes a `cause`: causes are logged.
+ *
+ * @param otherwise Makes the error of anything that is not the SDK's own, for example of a broken connection.
+ */
+export function toModelError(
+  error: unknown,
+  redact: Redact,
+  otherwise: (error: unknown) => ApiError = (unknown) => providerError(unknown, redact),
+): ApiError {
+  if (error instanceof ApiError) return error;
+  if (APICallError.isInstance(error)) return callError(error, redact);
+  // Without data it means that the stream ended before a finish reason.
+  if (InvalidResponseDataError.isInstance(error))
+    return error.data === undefined ? droppedError() : garbledError();
+  if (JSONParseError.isInstance(error) || TypeValidationError.isInstance(error)) return garbledError();
+  return AISDKError.isInstance(error) ? providerError(error, redact) : otherwise(error);
+}
+
+function callError(error: APICallError, redact: Redact): ApiError {
+  const { statusCode, responseBody, responseHeaders = {} } = error;
+  if (statusCode !== undefined && statusCode >= 300) {
+    return httpError(statusCode, responseBody || error.message, redact, retryAfterSeconds(responseHeaders));
+  }
+  if (statusCode !== undefined)
+    return modelError('The model provider sent an answer that cannot be understood');
+  return error.cause instanceof Error ? connectionError(error.cause) : providerError(error, redact);
+}

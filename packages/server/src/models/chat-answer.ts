@@ -1,0 +1,197 @@
+/** Reads what the OpenAI chat-completions wire answers, piece by piece. What a provider sends is not trusted to be well formed. */
+import { randomUUID } from 'node:crypto';
+import type { Json, Usage } from '@llmgine/protocol';
+import type { SinkGate } from './sink-gate.ts';
+import type { FinishReason, ModelFinish } from './types.ts';
+
+export interface WireToolCall {
+  readonly index?: number;
+  readonly id?: string | null;
+  readonly function?: { readonly name?: string | null; readonly arguments?: unknown };
+}
+
+export interface WireDelta {
+  readonly content?: unknown;
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+  readonly refusal?: unknown;
+  readonly tool_calls?: readonly WireToolCall[] | null;
+}
+
+interface WireUsage {
+  readonly prompt_tokens?: unknown;
+  readonly completion_tokens?: unknown;
+  readonly total_tokens?: unknown;
+  readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: unknown } | null;
+}
+
+/** A chunk of a stream, with `delta`, or a whole answer, with `message`. */
+export interface WireChunk {
+  readonly choices?: readonly {
+    readonly delta?: WireDelta | null;
+    readonly message?: WireDelta | null;
+    readonly finish_reason?: string | null;
+  }[];
+  readonly usage?: WireUsage | null;
+  readonly error?: unknown;
+  readonly object?: unknown;
+}
+
+interface CallInProgress {
+  id: string | undefined;
+  name: string | undefined;
+  text: string;
+  /** Arguments that came as a JSON value instead of its text. */
+  value: Json | undefined;
+}
+
+/** Characters of tool arguments: they are collected, so the sink cannot hold them back. */
+const MAX_ARGUMENTS = 8 * 1024 * 1024;
+
+const FINISH: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'tool_calls',
+  function_call: 'tool_calls',
+  content_filter: 'content_filter',
+};
+
+export class ChatAnswer {
+  readonly #gate: SinkGate;
+  readonly #calls: CallInProgress[] = [];
+  readonly #callByIndex = new Map<number, CallInProgress>();
+  #argumentsLength = 0;
+  #finishReason: string | undefined;
+  #refused = false;
+  #usage: WireUsage | undefined;
+
+  constructor(gate: SinkGate) {
+    this.#gate = gate;
+  }
+
+  /** The provider has said why it stopped: nothing of the answer is missing. */
+  get isComplete(): boolean {
+    return this.#finishReason !== undefined;
+  }
+
+  /** Throws when the chunk has a shape that makes no sense. */
+  add(chunk: WireChunk): void {
+    const choice = chunk.choices?.[0];
+    if (choice) {
+      const delta = choice.delta ?? choice.message;
+      if (delta) this.#addDelta(delta);
+      if (choice.finish_reason) this.#finishReason = choice.finish_reason;
+    }
+    if (chunk.usage) this.#usage = chunk.usage;
+  }
+
+  /** Puts the tool calls, which are complete only now. Throws when one has no name. */
+  finish(): ModelFinish {
+    for (const call of this.#calls) {
+      if (call.name === undefined) throw new TypeError('a tool call without a name');
+      this.#gate.toolCall({
+        toolCallId: call.id ?? `call_${randomUUID()}`,
+        toolName: call.name,
+        arguments: call.value ?? parseArguments(call.text),
+      });
+    }
+    return { finishReason: this.#unifiedReason(), usage: readUsage(this.#usage) };
+  }
+
+  #addDelta(delta: WireDelta): void {
+    const reasoning = delta.reasoning_content || delta.reasoning;
+    if (typeof reasoning === 'string' && reasoning !== '') this.#gate.reasoning(reasoning);
+    const { content, refusal } = delta;
+    if (typeof content === 'string') {
+      if (content !== '') this.#gate.text(content);
+    } else if (Array.isArray(content)) {
+      for (const part of content) {
+        if (typeof part?.text === 'string' && part.text !== '') this.#gate.text(part.text);
+      }
+    }
+    if (typeof refusal === 'string' && refusal !== '') {
+      this.#refused = true;
+      this.#gate.text(refusal);
+    }
+    if (delta.tool_calls) for (const call of delta.tool_calls) this.#addToolCall(call);
+  }
+
+  #addToolCall(delta: WireToolCall): void {
+    const call = this.#callOf(delta);
+    if (delta.id) call.id ??= delta.id;
+    if (delta.function?.name) call.name ??= delta.function.name;
+    const piece = delta.function?.arguments;
+    if (typeof piece === 'string') {
+      this.#argumentsLength += piece.length;
+      if (this.#argumentsLength > MAX_ARGUMENTS) throw new RangeError('tool arguments without an end');
+      call.text += piece;
+    } else if (piece !== undefined && piece !== null) {
+      call.value = piece as Json;
+    }
+  }
+
+  /** By index; but some servers send none, or the same one for parallel calls that differ in id and name. */
+  #callOf({ index, id, function: called }: WireToolCall): CallInProgress {
+    const known = index === undefined ? this.#calls.at(-1) : this.#callByIndex.get(index);
+    const isAnother = known !== undefined && id && called?.name && known.id !== undefined && known.id !== id;
+    if (known && !isAnother) return known;
+    const call: CallInProgress = { id: undefined, name: undefined, text: '', value: undefined };
+    this.#calls.push(call);
+    if (index !== undefined) this.#callByIndex.set(index, call);
+    return call;
+  }
+
+  #unifiedReason(): FinishReason {
+    const reason = FINISH[this.#finishReason ?? ''] ?? 'other';
+    if (reason === 'stop' && this.#refused) return 'content_filter';
+    // Not every server says `tool_calls` when it calls tools.
+    if ((reason === 'stop' || reason === 'other') && this.#calls.length > 0) return 'tool_calls';
+    return reason;
+  }
+}
+
+/** Arguments as JSON; nothing at all is no arguments, and what is no JSON stays the text that it was. */
+export function parseArguments(text: string): Json {
+  if (text.trim() === '') return {};
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}
+
+function readUsage(usage: WireUsage | undefined): Usage | null {
+  if (usage === undefined) return null;
+  const input = count(usage.prompt_tokens);
+  const output = count(usage.completion_tokens);
+  if (input === undefined && output === undefined) return null;
+  return makeUsage({
+    input,
+    output,
+    total: count(usage.total_tokens),
+    cached: count(usage.prompt_tokens_details?.cached_tokens),
+    reasoning: count(usage.completion_tokens_details?.reasoning_tokens),
+  });
+}
+
+export function makeUsage(counts: {
+  readonly input: number | undefined;
+  readonly output: number | undefined;
+  readonly total?: number | undefined;
+  readonly cached?: number | undefined;
+  readonly reasoning?: number | undefined;
+}): Usage {
+  const { input = 0, output = 0, total = input + output, cached, reasoning } = counts;
+  return {
+    input_tokens: input,
+    output_tokens: output,
+    total_tokens: total,
+    ...(cached === undefined ? {} : { cached_input_tokens: cached }),
+    ...(reasoning === undefined ? {} : { reasoning_tokens: reasoning }),
+  };
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined;
+}

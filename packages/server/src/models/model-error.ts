@@ -1,0 +1,131 @@
+/**
+ * What a provider's failure looks like to people: one short line with the status and the provider's own words, and
+ * nothing secret. Providers quote request headers and keys in their errors, so every text of theirs is redacted.
+ */
+import { STATUS_CODES } from 'node:http';
+import { ApiError } from '@llmgine/protocol';
+
+const MAX_TEXT = 300;
+/** Deep enough for what providers nest; a hostile body must not overflow the stack. */
+const MAX_DEPTH = 5;
+/** Shorter ones are placeholders such as `none` or `ollama`; taking them out would only garble the text. */
+const MIN_SECRET = 8;
+
+const CREDENTIALS = [
+  /\bBearer\s+[^\s"',]+/gi,
+  /\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx)[-_][\w*.-]{6,}/gi,
+  /\bAIza[\w-]{10,}/g,
+  /\beyJ[\w-]{8,}\.[\w.-]+/g,
+  /(?<=:\/\/)[^\s/@]+@/g,
+];
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what has to go, a terminal would act on them
+const CONTROL_OR_SPACE = /[\u0000-\u0020\u007f-\u009f]+/g;
+
+/** Takes credentials out of a text. */
+export type Redact = (text: string) => string;
+
+/** @param secrets Texts that must never be shown; the usual shapes of keys and tokens are recognised besides. */
+export function createRedact(secrets: readonly (string | undefined)[] = []): Redact {
+  const known = secrets.filter((secret) => secret !== undefined && secret.length >= MIN_SECRET) as string[];
+  return (text) => {
+    let clean = text;
+    for (const secret of known) clean = clean.replaceAll(secret, '[redacted]');
+    for (const pattern of CREDENTIALS) clean = clean.replace(pattern, '[redacted]');
+    return clean;
+  };
+}
+
+/** The human part of what a provider sent as an error: `{error: {message}}` and its relatives. */
+export function errorText(body: unknown, depth = 0): string | undefined {
+  if (typeof body === 'string') return body.trim() === '' ? undefined : body;
+  if (typeof body !== 'object' || body === null || depth === MAX_DEPTH) return undefined;
+  if (Array.isArray(body)) return errorText(body[0], depth + 1);
+  const { error, message, detail, msg } = body as Record<string, unknown>;
+  for (const candidate of [error, message, detail, msg]) {
+    const text = errorText(candidate, depth + 1);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+function shorten(text: string): string {
+  const line = text.replace(CONTROL_OR_SPACE, ' ').trim();
+  return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line;
+}
+
+export interface ModelErrorOptions {
+  readonly retryAfter?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** `MODEL_ERROR` with a text of ours. */
+export function modelError(text: string, { retryAfter, cause }: ModelErrorOptions = {}): ApiError {
+  return new ApiError('MODEL_ERROR', text, { ...(retryAfter === undefined ? {} : { retryAfter }), cause });
+}
+
+/** The provider sent an error object instead of, or in the middle of, an answer. */
+export function providerError(body: unknown, redact: Redact): ApiError {
+  const text = errorText(body);
+  return modelError(
+    text === undefined
+      ? 'The model provider reported an error'
+      : `The model provider reported an error: ${shorten(redact(text))}`,
+  );
+}
+
+/** The provider answered with an HTTP status that is not 2xx. `body` as it came, maybe cut. */
+export function httpError(
+  status: number,
+  body: string,
+  redact: Redact,
+  retryAfter: number | undefined,
+): ApiError {
+  const text = bodyText(body) ?? STATUS_CODES[status];
+  const said = text === undefined ? '' : `: ${shorten(redact(text))}`;
+  return modelError(`The model provider answered ${status}${said}`, { retryAfter });
+}
+
+function bodyText(body: string): string | undefined {
+  try {
+    return errorText(JSON.parse(body));
+  } catch {
+    // A page of HTML is a proxy talking to a browser: its status says more.
+    return body.trimStart().startsWith('<') ? undefined : errorText(body);
+  }
+}
+
+/** There was no connection, or none any more before an answer began. */
+export function connectionError(error: Error): ApiError {
+  const code = (error as NodeJS.ErrnoException).code;
+  return modelError(`The model provider cannot be reached${code ? ` (${code})` : ''}`, { cause: error });
+}
+
+export function droppedError(cause?: unknown): ApiError {
+  return modelError('The model provider closed the connection before the answer was complete', { cause });
+}
+
+export function garbledError(cause?: unknown): ApiError {
+  return modelError('The model provider sent a chunk that cannot be understood', { cause });
+}
+
+export function stallError(ms: number): ApiError {
+  return modelError(`The model provider sent nothing for ${ms / 1000} s`);
+}
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** Whole seconds from `Retry-After` (seconds or a date) or `retry-after-ms`; names of headers in lower case. */
+export function retryAfterSeconds(headers: Headers, now = Date.now()): number | undefined {
+  const milliseconds = positive(headers['retry-after-ms']);
+  if (milliseconds !== undefined) return Math.ceil(milliseconds / 1000);
+  const seconds = positive(headers['retry-after']);
+  if (seconds !== undefined) return Math.ceil(seconds);
+  const date = Date.parse(String(headers['retry-after'] ?? ''));
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
+}
+
+function positive(header: Headers[string]): number | undefined {
+  if (typeof header !== 'string' || header.trim() === '') return undefined;
+  const value = Number(header);
+  return Number.isFinite(value) && value >= 0 ? value : undefined;
+}
