@@ -1,0 +1,41 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ConfigValues } from '../config.ts';
+import { StorageOpenError } from './errors.ts';
+import { openSqliteStorage } from './sqlite/storage.ts';
+import type { Storage } from './types.ts';
+
+const MEMORY = ':memory:';
+const SQLITE_URL = /^sqlite:(?:\/\/(?=\/))?(.+)$/;
+const FILE_NAME = 'llmgine.db';
+
+export interface OpenStorageOptions {
+  /** Told what went wrong where nobody waits for an answer. */
+  readonly onError?: (stage: string, error: unknown) => void;
+}
+
+/**
+ * Opens the storage that the configuration names: `databaseUrl`, else `llmgine.db` in `dataDir`. Makes the folder.
+ * Throws `StorageInUseError` and `StorageOpenError`, whose messages are one line for people.
+ */
+export async function openStorage(
+  config: Pick<ConfigValues, 'databaseUrl' | 'dataDir' | 'sqliteSynchronous'>,
+  options: OpenStorageOptions = {},
+): Promise<Storage> {
+  const path = databasePath(config);
+  if (path !== MEMORY) makeFolder(dirname(path));
+  return openSqliteStorage({ path, synchronous: config.sqliteSynchronous, ...options });
+}
+
+function databasePath({ databaseUrl, dataDir }: Pick<ConfigValues, 'databaseUrl' | 'dataDir'>): string {
+  if (databaseUrl === undefined) return join(dataDir, FILE_NAME);
+  return SQLITE_URL.exec(databaseUrl)?.[1] ?? databaseUrl;
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new StorageOpenError(`The folder ${folder} cannot be made: ${(error as Error).message}`, error);
+  }
+}

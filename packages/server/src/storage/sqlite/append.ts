@@ -1,0 +1,124 @@
+import type { Append, AppendOutcome } from '../types.ts';
+import type { Database, Prepared } from './database.ts';
+import type { Sessions } from './sessions.ts';
+import type { AppendState, Writes } from './writes.ts';
+
+interface EventArgs {
+  session: number;
+  seq: number;
+  eventType: string;
+  runId: string | null;
+  payload: string;
+  createdAt: number;
+}
+
+/** The hot path: for one delta it is four prepared statements, of which two write. */
+export class Appends {
+  readonly #database: Database;
+  readonly #sessions: Sessions;
+  readonly #writes: Writes;
+  readonly #boot: number;
+  readonly #fence: Prepared<{ session: number; runId: string; boot: number }, unknown>;
+  readonly #insertEvent: Prepared<EventArgs, unknown>;
+  readonly #setHead: Prepared<{ session: number; headSeq: number }, unknown>;
+  readonly #findId: Prepared<{ session: number; eventId: string }, { seq: number }>;
+  readonly #insertId: Prepared<{ session: number; eventId: string; seq: number }, unknown>;
+
+  constructor(database: Database, parts: { sessions: Sessions; writes: Writes; boot: number }) {
+    this.#database = database;
+    this.#sessions = parts.sessions;
+    this.#writes = parts.writes;
+    this.#boot = parts.boot;
+    const db = database.sql;
+    this.#fence = database.prepare((p: { session: number; runId: string; boot: number }) =>
+      db
+        .selectFrom('runs')
+        .select('position')
+        .where('session', '=', p.session)
+        .where('run_id', '=', p.runId)
+        .where('status', '=', 'running')
+        .where('boot', '=', p.boot),
+    );
+    this.#insertEvent = database.prepare((p: EventArgs) =>
+      db.insertInto('events').values({
+        session: p.session,
+        seq: p.seq,
+        event_type: p.eventType,
+        run_id: p.runId,
+        payload: p.payload,
+        created_at: p.createdAt,
+      }),
+    );
+    this.#setHead = database.prepare((p: { session: number; headSeq: number }) =>
+      db.updateTable('sessions').set({ head_seq: p.headSeq }).where('position', '=', p.session),
+    );
+    this.#findId = database.prepare((p: { session: number; eventId: string }) =>
+      db
+        .selectFrom('event_ids')
+        .select('seq')
+        .where('session', '=', p.session)
+        .where('event_id', '=', p.eventId),
+    );
+    this.#insertId = database.prepare((p: { session: number; eventId: string; seq: number }) =>
+      db.insertInto('event_ids').values({ session: p.session, event_id: p.eventId, seq: p.seq }),
+    );
+  }
+
+  apply(batch: readonly Append[]): AppendOutcome[] {
+    return this.#database.transaction(() => batch.map((append) => this.#apply(append)));
+  }
+
+  #apply(append: Append): AppendOutcome {
+    const session = this.#sessions.find(append.session);
+    if (!session) return { ok: false, reason: 'session_not_found' };
+    const { position, epoch, head_seq: head } = session;
+    if (append.fence) {
+      const { runId } = append.fence;
+      if (!this.#fence.get({ session: position, runId, boot: this.#boot }))
+        return { ok: false, reason: 'fenced' };
+    }
+    const repeated = this.#repeatedEvent(position, append);
+    if (repeated) return { ok: false, reason: 'event_exists', epoch, ...repeated };
+
+    const state: AppendState = {
+      session: position,
+      firstSeq: append.events.length > 0 ? head + 1 : head,
+      engineId: session.engine_id,
+      unfinishedRuns: session.unfinished_runs,
+      position: undefined,
+    };
+    if (append.writes && append.writes.length > 0) {
+      const refused = this.#database.savepoint(() => this.#writes.apply(state, append.writes ?? []));
+      if (refused) return { ok: false, reason: refused };
+    }
+    let seq = head;
+    for (const event of append.events) {
+      const { eventType, runId, payload, createdAt, eventId } = event;
+      this.#insertEvent.run({ session: position, seq: ++seq, eventType, runId, payload, createdAt });
+      if (eventId !== undefined) this.#insertId.run({ session: position, eventId, seq });
+    }
+    if (seq !== head) this.#setHead.run({ session: position, headSeq: seq });
+    if (append.touchedAt !== undefined) this.#sessions.touchOne(append.session, append.touchedAt);
+    return {
+      ok: true,
+      epoch,
+      firstSeq: state.firstSeq,
+      lastSeq: seq,
+      ...(state.position === undefined ? {} : { position: state.position }),
+    };
+  }
+
+  /** The first event whose id the session, or this append, has already. */
+  #repeatedEvent(session: number, { events }: Append): { seq?: number } | null {
+    let own: Set<string> | undefined;
+    for (const { eventId } of events) {
+      if (eventId === undefined) continue;
+      const found = this.#findId.get({ session, eventId });
+      if (found) return found;
+      own ??= new Set();
+      if (own.has(eventId)) return {};
+      own.add(eventId);
+    }
+    return null;
+  }
+}

@@ -1,0 +1,57 @@
+import { sql } from 'kysely';
+import type { Database, Prepared } from './database.ts';
+
+/** What belongs to a session, each with the column that tells its rows apart inside one. */
+const PARTS = [
+  ['events', 'seq'],
+  ['event_ids', 'event_id'],
+  ['messages', 'seq'],
+  ['runs', 'run_id'],
+  ['session_metadata', 'key'],
+] as const;
+
+/** Removes what deleted sessions have left, in slices, because the whole process waits for each. */
+export class Purge {
+  readonly #database: Database;
+  readonly #next: Prepared<object, { position: number }>;
+  readonly #parts: readonly Prepared<{ session: number; limit: number }, unknown>[];
+  readonly #session: Prepared<{ session: number }, unknown>;
+
+  constructor(database: Database) {
+    this.#database = database;
+    const db = database.sql;
+    this.#next = database.prepare(() =>
+      db
+        .selectFrom('sessions')
+        .select('position')
+        .where('deleted_at', 'is not', null)
+        .orderBy('deleted_at')
+        .limit(1),
+    );
+    this.#parts = PARTS.map(([table, column]) =>
+      database.prepare((p: { session: number; limit: number }) => {
+        const slice = sql`delete from ${sql.table(table)} where session = ${p.session} and ${sql.ref(column)} in
+          (select ${sql.ref(column)} from ${sql.table(table)} where session = ${p.session} limit ${p.limit})`;
+        return { compile: () => slice.compile(db) };
+      }),
+    );
+    this.#session = database.prepare((p: { session: number }) =>
+      db.deleteFrom('sessions').where('position', '=', p.session),
+    );
+  }
+
+  /** Removes at most `limit` rows; true while there is more. */
+  slice(limit: number): boolean {
+    return this.#database.transaction(() => {
+      let left = limit;
+      for (let next = this.#next.get({}); next; next = this.#next.get({})) {
+        const session = next.position;
+        for (const part of this.#parts) if (left > 0) left -= part.run({ session, limit: left });
+        // The row of the session goes last, so that what is left of it is found again.
+        if (left === 0) return true;
+        left -= this.#session.run({ session });
+      }
+      return false;
+    });
+  }
+}

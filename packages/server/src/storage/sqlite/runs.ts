@@ -1,0 +1,138 @@
+import type { ErrorObject, Json, JsonObject, RunStatus, Usage } from '@llmgine/protocol';
+import { type Selectable, sql } from 'kysely';
+import type { RunRow, SessionKey } from '../types.ts';
+import type { Database, Prepared } from './database.ts';
+import type { RunsTable, SessionsTable } from './schema.ts';
+import type { Sessions } from './sessions.ts';
+
+type Run = Selectable<RunsTable>;
+type Owner = Pick<SessionsTable, 'session_id' | 'tenant_id' | 'owner_id'>;
+
+export class Runs {
+  readonly #database: Database;
+  readonly #sessions: Sessions;
+  readonly #get: Prepared<{ session: number; runId: string }, Run>;
+  readonly #unfinished: Prepared<{ session: number }, Run>;
+  readonly #orphaned: Prepared<{ boot: number }, Run & Owner>;
+  readonly #queued: Prepared<object, Owner>;
+
+  constructor(database: Database, sessions: Sessions) {
+    this.#database = database;
+    this.#sessions = sessions;
+    const db = database.sql;
+    this.#get = database.prepare((p: { session: number; runId: string }) =>
+      db.selectFrom('runs').selectAll().where('session', '=', p.session).where('run_id', '=', p.runId),
+    );
+    this.#unfinished = database.prepare((p: { session: number }) =>
+      db
+        .selectFrom('runs')
+        .selectAll()
+        .where('session', '=', p.session)
+        .where('finished_at', 'is', null)
+        .orderBy('accepted_seq'),
+    );
+    const owner = ['session_id', 'tenant_id', 'owner_id'] as const;
+    // Literals, because an index on some rows is used only where the query says so word for word. The runs come first
+    // in a cross join: they are few, whatever the number of sessions.
+    this.#orphaned = database.prepare((p: { boot: number }) =>
+      db
+        .selectFrom('runs')
+        .crossJoin('sessions')
+        .selectAll('runs')
+        .select(owner)
+        .where('runs.status', '=', sql.lit('running'))
+        .where('runs.boot', '<', p.boot)
+        .whereRef('sessions.position', '=', 'runs.session')
+        .where('sessions.deleted_at', 'is', null),
+    );
+    this.#queued = database.prepare(() =>
+      db
+        .selectFrom(
+          db
+            .selectFrom('runs')
+            .select(['session', (eb) => eb.fn.min('position').as('oldest')])
+            .where('status', '=', sql.lit('queued'))
+            .groupBy('session')
+            .as('queued'),
+        )
+        .crossJoin('sessions')
+        .select(owner)
+        .whereRef('sessions.position', '=', 'queued.session')
+        .where('sessions.deleted_at', 'is', null)
+        .orderBy('queued.oldest'),
+    );
+  }
+
+  get(key: SessionKey, runId: string): RunRow | null {
+    const session = this.#sessions.find(key);
+    const run = session && this.#get.get({ session: session.position, runId });
+    return run ? toRun(run, key) : null;
+  }
+
+  page(
+    key: SessionKey,
+    options: { readonly limit: number; readonly before?: number; readonly status?: RunStatus },
+  ): { readonly runs: RunRow[]; readonly next: number | null } {
+    const session = this.#sessions.find(key);
+    if (!session) return { runs: [], next: null };
+    let query = this.#database.sql
+      .selectFrom('runs')
+      .selectAll()
+      .where('session', '=', session.position)
+      .orderBy('accepted_seq', 'desc')
+      .limit(options.limit + 1);
+    if (options.before !== undefined) query = query.where('accepted_seq', '<', options.before);
+    if (options.status !== undefined) query = query.where('status', '=', options.status);
+    const rows = this.#database.all(query);
+    const shown = rows.slice(0, options.limit);
+    return {
+      runs: shown.map((run) => toRun(run, key)),
+      next: rows.length > options.limit ? (shown.at(-1)?.accepted_seq ?? null) : null,
+    };
+  }
+
+  unfinished(key: SessionKey): RunRow[] {
+    const session = this.#sessions.find(key);
+    return session ? this.unfinishedAt(session.position, key) : [];
+  }
+
+  unfinishedAt(session: number, key: SessionKey): RunRow[] {
+    return this.#unfinished.all({ session }).map((run) => toRun(run, key));
+  }
+
+  sessionsWithQueued(): SessionKey[] {
+    return this.#queued.all({}).map(toKey);
+  }
+
+  orphaned(boot: number): RunRow[] {
+    return this.#orphaned.all({ boot }).map((run) => toRun(run, toKey(run)));
+  }
+}
+
+function toKey(row: Owner): SessionKey {
+  return { tenantId: row.tenant_id, ownerId: row.owner_id, sessionId: row.session_id };
+}
+
+function toRun(row: Run, { tenantId, ownerId, sessionId }: SessionKey): RunRow {
+  return {
+    tenantId,
+    ownerId,
+    sessionId,
+    runId: row.run_id,
+    engineId: row.engine_id,
+    engineType: row.engine_type,
+    engineConfig: JSON.parse(row.engine_config) as JsonObject,
+    command: row.command,
+    parameters: JSON.parse(row.parameters) as JsonObject,
+    bodyHash: row.body_hash,
+    status: row.status,
+    acceptedSeq: row.accepted_seq,
+    openSeq: row.open_seq,
+    result: JSON.parse(row.result) as Json,
+    usage: row.usage === null ? null : (JSON.parse(row.usage) as Usage),
+    error: row.error === null ? null : (JSON.parse(row.error) as ErrorObject),
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+  };
+}

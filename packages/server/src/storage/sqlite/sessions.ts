@@ -1,0 +1,220 @@
+import type { JsonObject } from '@llmgine/protocol';
+import { type Selectable, sql } from 'kysely';
+import type { EngineRow, NewSession, SessionKey, SessionRow } from '../types.ts';
+import type { Counters } from './counters.ts';
+import type { Database, Prepared } from './database.ts';
+import type { SessionsTable } from './schema.ts';
+
+/** What reads of a session need to know about it. `position` is the way to its rows; only `find` gives it out. */
+export interface FoundSession {
+  readonly position: number;
+  readonly epoch: string;
+  readonly head_seq: number;
+  readonly unfinished_runs: number;
+  readonly engine_id: string | null;
+}
+
+type KeyArgs = { tenantId: string; ownerId: string; sessionId: string };
+type Doomed = FoundSession & Pick<SessionsTable, 'session_id' | 'tenant_id' | 'owner_id'>;
+
+export class Sessions {
+  readonly #database: Database;
+  readonly #counters: Counters;
+  readonly #find: Prepared<KeyArgs, FoundSession>;
+  readonly #get: Prepared<KeyArgs, Selectable<SessionsTable>>;
+  readonly #touch: Prepared<KeyArgs & { at: number }, unknown>;
+  readonly #markDeleted: Prepared<{ position: number; at: number }, unknown>;
+  readonly #untouched: Prepared<{ before: number; limit: number }, Doomed>;
+  readonly #nextExpiry: Prepared<object, { last_interaction_at: number }>;
+
+  constructor(database: Database, counters: Counters) {
+    this.#database = database;
+    this.#counters = counters;
+    const db = database.sql;
+    const found = ['position', 'epoch', 'head_seq', 'unfinished_runs', 'engine_id'] as const;
+    const atRest = db
+      .selectFrom('sessions')
+      .where('deleted_at', 'is', null)
+      .where('unfinished_runs', '=', sql.lit(0));
+
+    this.#find = database.prepare((p: KeyArgs) =>
+      db
+        .selectFrom('sessions')
+        .select(found)
+        .where('session_id', '=', p.sessionId)
+        .where('tenant_id', '=', p.tenantId)
+        .where('owner_id', '=', p.ownerId)
+        .where('deleted_at', 'is', null),
+    );
+    this.#get = database.prepare((p: KeyArgs) =>
+      db
+        .selectFrom('sessions')
+        .selectAll()
+        .where('session_id', '=', p.sessionId)
+        .where('tenant_id', '=', p.tenantId)
+        .where('owner_id', '=', p.ownerId)
+        .where('deleted_at', 'is', null),
+    );
+    this.#touch = database.prepare((p: KeyArgs & { at: number }) =>
+      db
+        .updateTable('sessions')
+        .set({ last_interaction_at: p.at })
+        .where('session_id', '=', p.sessionId)
+        .where('tenant_id', '=', p.tenantId)
+        .where('owner_id', '=', p.ownerId)
+        .where('deleted_at', 'is', null)
+        .where('last_interaction_at', '<', p.at),
+    );
+    this.#markDeleted = database.prepare((p: { position: number; at: number }) =>
+      db.updateTable('sessions').set({ deleted_at: p.at }).where('position', '=', p.position),
+    );
+    this.#untouched = database.prepare((p: { before: number; limit: number }) =>
+      atRest
+        .select([...found, 'session_id', 'tenant_id', 'owner_id'])
+        .where('last_interaction_at', '<', p.before)
+        .orderBy('last_interaction_at')
+        .limit(p.limit),
+    );
+    this.#nextExpiry = database.prepare(() =>
+      atRest.select('last_interaction_at').orderBy('last_interaction_at').limit(1),
+    );
+  }
+
+  /** Null when it is not there, deleted, or somebody else's. */
+  find({ tenantId, ownerId, sessionId }: SessionKey): FoundSession | null {
+    return this.#find.get({ tenantId, ownerId, sessionId }) ?? null;
+  }
+
+  get({ tenantId, ownerId, sessionId }: SessionKey): SessionRow | null {
+    const row = this.#get.get({ tenantId, ownerId, sessionId });
+    return row ? toSession(row) : null;
+  }
+
+  create(session: NewSession, maxSessions: number): boolean {
+    return this.#database.transaction(() => {
+      if (this.#counters.totals().sessions >= maxSessions) return false;
+      const db = this.#database.sql;
+      const { tenantId, ownerId, engine } = session;
+      const created = this.#database.get(
+        db
+          .insertInto('sessions')
+          .values({
+            session_id: session.sessionId,
+            tenant_id: tenantId,
+            owner_id: ownerId,
+            epoch: session.epoch,
+            head_seq: 0,
+            created_at: session.createdAt,
+            last_interaction_at: session.createdAt,
+            unfinished_runs: 0,
+            deleted_at: null,
+            ...engineColumns(engine),
+            name: session.name,
+            metadata: JSON.stringify(session.metadata),
+          })
+          .returning('position'),
+      ) as { position: number };
+      for (const [key, value] of Object.entries(session.metadata)) {
+        const text = metadataText(value);
+        if (text === null) continue;
+        this.#database.all(
+          db.insertInto('session_metadata').values({
+            tenant_id: tenantId,
+            owner_id: ownerId,
+            key,
+            value: text,
+            session: created.position,
+          }),
+        );
+      }
+      this.#counters.addSessions(session, 1);
+      if (engine) this.#counters.addEngines(1);
+      return true;
+    });
+  }
+
+  touch(touches: readonly { readonly key: SessionKey; readonly at: number }[]): void {
+    this.#database.transaction(() => {
+      for (const { key, at } of touches) this.touchOne(key, at);
+    });
+  }
+
+  /** Inside a transaction of the caller. */
+  touchOne({ tenantId, ownerId, sessionId }: SessionKey, at: number): void {
+    this.#touch.run({ tenantId, ownerId, sessionId, at });
+  }
+
+  delete(key: SessionKey): boolean {
+    return this.#database.transaction(() => {
+      const session = this.find(key);
+      if (session) this.#bury(session, key);
+      return session !== null;
+    });
+  }
+
+  expire(untouchedSince: number, limit: number): SessionKey[] {
+    return this.#database.transaction(() =>
+      this.#untouched.all({ before: untouchedSince, limit }).map((session) => {
+        const key = { tenantId: session.tenant_id, ownerId: session.owner_id, sessionId: session.session_id };
+        this.#bury(session, key);
+        return key;
+      }),
+    );
+  }
+
+  nextExpiry(): number | null {
+    return this.#nextExpiry.get({})?.last_interaction_at ?? null;
+  }
+
+  #bury(session: FoundSession, key: SessionKey): void {
+    this.#markDeleted.run({ position: session.position, at: Date.now() });
+    this.#counters.addSessions(key, -1);
+    if (session.engine_id !== null) this.#counters.addEngines(-1);
+  }
+}
+
+/** How a metadata value is compared; null for what cannot be filtered by. */
+export function metadataText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'object' && value !== null) return null;
+  return JSON.stringify(value) ?? null;
+}
+
+export function engineColumns(
+  engine: EngineRow | null,
+): Pick<SessionsTable, 'engine_id' | 'engine_type' | 'engine_config' | 'engine_status'> {
+  return {
+    engine_id: engine?.engineId ?? null,
+    engine_type: engine?.engineType ?? null,
+    engine_config: engine ? JSON.stringify(engine.config) : null,
+    engine_status: engine?.status ?? null,
+  };
+}
+
+export function toSession(row: Selectable<SessionsTable>): SessionRow {
+  return {
+    tenantId: row.tenant_id,
+    ownerId: row.owner_id,
+    sessionId: row.session_id,
+    epoch: row.epoch,
+    headSeq: row.head_seq,
+    name: row.name,
+    metadata: JSON.parse(row.metadata) as JsonObject,
+    createdAt: row.created_at,
+    lastInteractionAt: row.last_interaction_at,
+    unfinishedRuns: row.unfinished_runs,
+    engine: toEngine(row),
+  };
+}
+
+function toEngine(row: Selectable<SessionsTable>): EngineRow | null {
+  const { engine_id, engine_type, engine_config, engine_status } = row;
+  if (engine_id === null || engine_type === null || engine_config === null || engine_status === null)
+    return null;
+  return {
+    engineId: engine_id,
+    engineType: engine_type,
+    config: JSON.parse(engine_config) as JsonObject,
+    status: engine_status,
+  };
+}

@@ -1,0 +1,213 @@
+import type { Message } from '@llmgine/protocol';
+import { StorageOpenError, storageClosed } from '../errors.ts';
+import type {
+  Append,
+  AppendOutcome,
+  EventPage,
+  MessagePage,
+  NewSession,
+  RunRow,
+  Scope,
+  SessionKey,
+  SessionPage,
+  SessionQuery,
+  SessionRow,
+  Snapshot,
+  Storage,
+} from '../types.ts';
+import { Appends } from './append.ts';
+import { Counters } from './counters.ts';
+import { Database, type DatabaseOptions } from './database.ts';
+import { toApiError } from './errors.ts';
+import { Events } from './events.ts';
+import { type Lock, lockDatabase, StorageInUseError } from './lock.ts';
+import { Messages } from './messages.ts';
+import { migrate } from './migrations.ts';
+import { Purge } from './purge.ts';
+import { Runs } from './runs.ts';
+import { SessionList } from './session-list.ts';
+import { Sessions } from './sessions.ts';
+import { Writes } from './writes.ts';
+
+export interface SqliteStorageOptions extends DatabaseOptions {
+  /** Told what went wrong where nobody waits for an answer; the storage goes on. Default: nobody. */
+  readonly onError?: (stage: string, error: unknown) => void;
+}
+
+/**
+ * Opens the database, and makes it when there is none; its folder has to exist. Brings the schema up to date. Throws
+ * `StorageInUseError` when somebody else has it open, `StorageOpenError` when it cannot be opened.
+ */
+export async function openSqliteStorage(options: SqliteStorageOptions): Promise<SqliteStorage> {
+  const { path, onError = () => {} } = options;
+  let lock: Lock | null = null;
+  let database: Database | null = null;
+  try {
+    if (path !== ':memory:') lock = lockDatabase(path, (error) => onError('storage pid file', error));
+    database = new Database(options);
+    return await startSqliteStorage(database, { description: `sqlite ${path}`, lock, onError });
+  } catch (error) {
+    database?.close();
+    lock?.release();
+    if (error instanceof StorageInUseError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StorageOpenError(`The data in ${path} cannot be opened: ${reason}`, error);
+  }
+}
+
+interface Parts {
+  readonly description: string;
+  readonly lock: Lock | null;
+  readonly onError: (stage: string, error: unknown) => void;
+}
+
+/** A new start on an open database, which the storage owns from then on. */
+export async function startSqliteStorage(database: Database, parts: Parts): Promise<SqliteStorage> {
+  await database.transactionWhileOpening(() => migrate(database.sql));
+  const counters = new Counters(database);
+  const boot = database.transaction(() => counters.nextBoot());
+  return new SqliteStorage(database, counters, boot, parts);
+}
+
+/** See `Storage`. Every method is one synchronous piece of work; the promises are for the storages that are not. */
+export class SqliteStorage implements Storage {
+  readonly description: string;
+  readonly boot: number;
+  readonly #database: Database;
+  readonly #lock: Lock | null;
+  readonly #onError: Parts['onError'];
+  readonly #counters: Counters;
+  readonly #sessions: Sessions;
+  readonly #list: SessionList;
+  readonly #purge: Purge;
+  readonly #runs: Runs;
+  readonly #events: Events;
+  readonly #messages: Messages;
+  readonly #appends: Appends;
+  #closed = false;
+
+  constructor(database: Database, counters: Counters, boot: number, parts: Parts) {
+    this.description = parts.description;
+    this.boot = boot;
+    this.#lock = parts.lock;
+    this.#onError = parts.onError;
+    this.#database = database;
+    this.#counters = counters;
+    const sessions = new Sessions(database, counters);
+    const runs = new Runs(database, sessions);
+    const events = new Events(database, sessions);
+    const writes = new Writes(database, { counters, boot });
+    this.#sessions = sessions;
+    this.#list = new SessionList(database, counters);
+    this.#purge = new Purge(database);
+    this.#runs = runs;
+    this.#events = events;
+    this.#messages = new Messages(database, { sessions, runs, events });
+    this.#appends = new Appends(database, { sessions, writes, boot });
+  }
+
+  async append(batch: readonly Append[]): Promise<readonly AppendOutcome[]> {
+    return this.#do(() => this.#appends.apply(batch));
+  }
+
+  async createSession(session: NewSession, maxSessions: number): Promise<boolean> {
+    return this.#do(() => this.#sessions.create(session, maxSessions));
+  }
+
+  async getSession(key: SessionKey): Promise<SessionRow | null> {
+    return this.#do(() => this.#sessions.get(key));
+  }
+
+  async listSessions(scope: Scope, query: SessionQuery): Promise<SessionPage> {
+    return this.#do(() => this.#list.page(scope, query));
+  }
+
+  async touchSessions(touches: readonly { readonly key: SessionKey; readonly at: number }[]): Promise<void> {
+    this.#do(() => this.#sessions.touch(touches));
+  }
+
+  async deleteSession(key: SessionKey): Promise<boolean> {
+    return this.#do(() => this.#sessions.delete(key));
+  }
+
+  async expireSessions(untouchedSince: number, limit: number): Promise<readonly SessionKey[]> {
+    return this.#do(() => this.#sessions.expire(untouchedSince, limit));
+  }
+
+  async nextExpiry(): Promise<number | null> {
+    return this.#do(() => this.#sessions.nextExpiry());
+  }
+
+  async purge(limit: number): Promise<boolean> {
+    return this.#do(() => this.#purge.slice(limit));
+  }
+
+  async counts(): Promise<{ readonly sessions: number; readonly engines: number }> {
+    return this.#do(() => this.#counters.totals());
+  }
+
+  async readEvents(key: SessionKey, after: number, limit: number): Promise<EventPage | null> {
+    return this.#do(() => this.#events.page(key, after, limit));
+  }
+
+  async readMessages(key: SessionKey, options: Parameters<Messages['page']>[1]): Promise<MessagePage | null> {
+    return this.#do(() => this.#messages.page(key, options));
+  }
+
+  async snapshot(key: SessionKey, options: Parameters<Messages['snapshot']>[1]): Promise<Snapshot | null> {
+    return this.#do(() => this.#messages.snapshot(key, options));
+  }
+
+  async conversation(key: SessionKey, acceptedSeq: number): Promise<readonly Message[]> {
+    return this.#do(() => this.#messages.conversation(key, acceptedSeq));
+  }
+
+  async getRun(key: SessionKey, runId: string): Promise<RunRow | null> {
+    return this.#do(() => this.#runs.get(key, runId));
+  }
+
+  async listRuns(
+    key: SessionKey,
+    options: Parameters<Runs['page']>[1],
+  ): Promise<{ readonly runs: readonly RunRow[]; readonly next: number | null }> {
+    return this.#do(() => this.#runs.page(key, options));
+  }
+
+  async unfinishedRuns(key: SessionKey): Promise<readonly RunRow[]> {
+    return this.#do(() => this.#runs.unfinished(key));
+  }
+
+  async sessionsWithQueuedRuns(): Promise<readonly SessionKey[]> {
+    return this.#do(() => this.#runs.sessionsWithQueued());
+  }
+
+  async orphanedRuns(): Promise<readonly RunRow[]> {
+    return this.#do(() => this.#runs.orphaned(this.boot));
+  }
+
+  async check(): Promise<void> {
+    this.#do(() => this.#counters.totals());
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      // So that the file alone is the whole data. When it fails, the next start does it.
+      this.#database.exec('pragma wal_checkpoint(truncate)');
+    } catch (error) {
+      this.#onError('storage checkpoint', error);
+    }
+    this.#database.close();
+    this.#lock?.release();
+  }
+
+  #do<Result>(work: () => Result): Result {
+    if (this.#closed) throw storageClosed();
+    try {
+      return work();
+    } catch (error) {
+      throw toApiError(error);
+    }
+  }
+}
