@@ -46,12 +46,14 @@ export async function serve(options: ServeOptions): Promise<number> {
 
 async function live(config: APIConfig, stop: Promise<unknown>): Promise<number> {
   const app = await createApp({ config });
-  const { port } = await app.listen();
+  // Some request's failure is no reason to end everybody's conversations; what is durable is in the log.
+  process.on('unhandledRejection', (error) => {
+    app.services.logger.error({ err: error }, 'unhandled rejection');
+  });
+  const { url } = await app.listen();
   // On a terminal people read it; elsewhere standard output belongs to the log, which is one JSON object a line.
   const { isTTY } = process.stdout;
-  (isTTY ? process.stdout : process.stderr).write(
-    banner(app.describe(), { url: `http://localhost:${port}`, colors: isTTY }),
-  );
+  (isTTY ? process.stdout : process.stderr).write(banner(app.describe(), { url, colors: isTTY }));
   await stop;
   await app.close();
   return EXIT.OK;
