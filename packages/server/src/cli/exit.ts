@@ -1,3 +1,4 @@
+import { ApiError } from '@llmgine/protocol';
 import { ConfigError } from '../config.ts';
 
 export const EXIT = {
@@ -10,7 +11,8 @@ export const EXIT = {
 
 /** One readable line for people, and the exit code that goes with it. */
 export function describeFailure(error: unknown): { readonly line: string; readonly exitCode: number } {
-  if (error instanceof ConfigError) return { line: error.message, exitCode: EXIT.USAGE };
+  if (error instanceof ConfigError || (error instanceof ApiError && error.code === 'VALIDATION_ERROR'))
+    return { line: error.message, exitCode: EXIT.USAGE };
   if (!(error instanceof Error)) return { line: String(error), exitCode: EXIT.FAILED };
   return { line: listenFailure(error) ?? firstLine(error.message), exitCode: EXIT.FAILED };
 }

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { SERVER_VERSION } from '../version.ts';
 import { EXIT } from './exit.ts';
-import { type ServeOptions, serve } from './serve.ts';
+import type { ServeOptions } from './serve.ts';
 
 /** Runs the command line; resolves to the exit code when the command is done. Never rejects. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -24,6 +24,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option('--log-format <format>', 'auto, json or pretty (default auto)')
     .exitOverride()
     .action(async (options: ServeOptions) => {
+      // Loaded when it is needed: the help and the version do not wait for the server's modules.
+      const { serve } = await import('./serve.ts');
       exitCode = await serve(options);
     });
 
