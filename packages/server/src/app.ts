@@ -136,7 +136,7 @@ export class App {
       timeoutMs: values.sessionTimeout * 1000,
       idleTimeoutMs: values.sessionIdleTimeout * 1000,
       report,
-      createEngine: (type, engineConfig) => engines.create(type, engineConfig),
+      engines,
     });
     const executor = new Executor({
       storage,

@@ -1,7 +1,7 @@
 /** EngineService: makes engines of the registered types and links them to sessions. */
 import { randomBytes } from 'node:crypto';
 import { ApiError, type EngineTypeInfo, type JsonObject, type LinkedEngine } from '@llmgine/protocol';
-import type { Append, AppendOutcome, EngineRow, SessionRow } from '../storage/types.ts';
+import type { Append, AppendOutcome, EngineRow, SessionKey, SessionRow } from '../storage/types.ts';
 import { fieldErrors } from '../validation.ts';
 import { EngineRegistry } from './registry.ts';
 import type { Engine, EngineCommand, EngineServices } from './types.ts';
@@ -70,7 +70,11 @@ export class EngineService {
     session: SessionRow,
     body: { readonly engine_type: string; readonly engine_config?: Record<string, unknown> | undefined },
   ): Promise<LinkedEngine> {
-    const engine = await this.create(body.engine_type, body.engine_config ?? {});
+    return this.attach(session, await this.create(body.engine_type, body.engine_config ?? {}));
+  }
+
+  /** Links an engine that was made before. Throws `RUN_IN_PROGRESS` while a run is unfinished. */
+  async attach(session: SessionKey, engine: EngineRow): Promise<LinkedEngine> {
     const linked: LinkedEngine = {
       engine_id: engine.engineId,
       engine_type: engine.engineType,

@@ -21,6 +21,12 @@ import { partialMessage } from './partial-message.ts';
 import { toRun } from './run-view.ts';
 import { Touches } from './touches.ts';
 
+/** What makes the engine that a session is created with. */
+export interface SessionEngines {
+  create(engineType: string, config: Record<string, unknown>): Promise<EngineRow>;
+  attach(session: SessionKey, engine: EngineRow): Promise<unknown>;
+}
+
 export interface SessionServiceOptions {
   readonly storage: Storage;
   readonly cluster: Cluster;
@@ -28,8 +34,7 @@ export interface SessionServiceOptions {
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly report: (stage: string, error: unknown) => void;
-  /** Makes the engine that a session is created with. */
-  readonly createEngine: (engineType: string, config: Record<string, unknown>) => Promise<EngineRow>;
+  readonly engines: SessionEngines;
 }
 
 export interface SessionCallbacks {
@@ -88,7 +93,7 @@ export class SessionService {
     const engine =
       body.engine_type === undefined
         ? null
-        : await this.#options.createEngine(body.engine_type, body.engine_config ?? {});
+        : await this.#options.engines.create(body.engine_type, body.engine_config ?? {});
     if (!engine && body.engine_config) {
       throw new ApiError('VALIDATION_ERROR', 'engine_config needs an engine_type');
     }
@@ -98,7 +103,7 @@ export class SessionService {
       name: body.name ?? null,
       metadata: body.metadata ?? {},
       createdAt: Date.now(),
-      engine,
+      engine: null,
     };
     if (!(await this.#insert(session))) {
       throw new ApiError(
@@ -110,9 +115,11 @@ export class SessionService {
       );
     }
     this.#expiry.notice(session.createdAt);
+    if (engine) await this.#options.engines.attach(session, engine);
     const row: SessionRow = {
       ...session,
-      headSeq: 0,
+      engine,
+      headSeq: engine ? 1 : 0,
       lastInteractionAt: session.createdAt,
       unfinishedRuns: 0,
     };
