@@ -9,12 +9,11 @@ import {
   isFinished,
   type JsonObject,
   type Message,
-  type MessagePart,
-  type PromptParameters,
   type Run,
   type RunStatus,
 } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
+import { promptParts } from '../engines/prompt.ts';
 import type { EngineService } from '../engines/service.ts';
 import type { Principal } from '../security/principal.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
@@ -267,16 +266,11 @@ function runAppend(session: SessionRow, run: NewRun, exclusive: boolean) {
 }
 
 function userMessage(run: NewRun): Message {
-  const { prompt, attachments = [] } = run.parameters as unknown as PromptParameters;
-  const parts: MessagePart[] = [
-    { type: 'text', text: String(prompt) },
-    ...attachments.map((file): MessagePart => ({ type: 'file', ...file })),
-  ];
   return {
     message_id: `msg_${randomUUID()}`,
     role: 'user',
     run_id: run.runId,
-    parts,
+    parts: promptParts(run.parameters),
     created_at: new Date(run.createdAt).toISOString(),
     metadata: {},
   };

@@ -1,6 +1,6 @@
-import { ApiError } from '@llmgine/protocol';
 import { modelConfigSchema, requestOf } from '../model-config.ts';
 import { promptResult, streamModelStep } from '../model-step.ts';
+import { promptParts } from '../prompt.ts';
 import type { EngineDefinition } from '../types.ts';
 
 /** One call of the model for each prompt, without history. */
@@ -12,10 +12,7 @@ export const singlePassEngine: EngineDefinition<typeof modelConfigSchema> = {
     const model = services.model(config.model);
     return {
       async run(context) {
-        const prompt = (await context.history()).findLast(
-          (message) => message.role === 'user' && message.run_id === context.runId,
-        );
-        if (!prompt) throw new ApiError('INTERNAL_ERROR', 'The prompt of the run is not in the log');
+        const prompt = { role: 'user' as const, parts: promptParts(context.parameters) };
         return promptResult(
           await streamModelStep(context, model, { ...requestOf(config), messages: [prompt] }),
         );
