@@ -9,6 +9,7 @@ import {
   isFinished,
   type JsonObject,
   type Message,
+  type MessagePart,
   type Run,
   type RunStatus,
 } from '@llmgine/protocol';
@@ -257,20 +258,21 @@ export class RunService {
 function runAppend(session: SessionRow, run: NewRun, exclusive: boolean) {
   const events: NewEvent[] = [newEvent('run_queued', run.runId, { command: run.command }, run.createdAt)];
   const writes: Write[] = [{ kind: 'create_run', run, exclusive }];
-  if (run.command === 'prompt') {
-    const message = userMessage(run);
+  const parts = run.command === 'prompt' ? promptParts(run.parameters) : null;
+  if (parts) {
+    const message = userMessage(run, parts);
     writes.push({ kind: 'insert_message', message, eventIndex: events.length });
     events.push(newEvent('message_completed', run.runId, message, run.createdAt));
   }
   return { session, events, writes, touchedAt: run.createdAt };
 }
 
-function userMessage(run: NewRun): Message {
+function userMessage(run: NewRun, parts: MessagePart[]): Message {
   return {
     message_id: `msg_${randomUUID()}`,
     role: 'user',
     run_id: run.runId,
-    parts: promptParts(run.parameters),
+    parts,
     created_at: new Date(run.createdAt).toISOString(),
     metadata: {},
   };

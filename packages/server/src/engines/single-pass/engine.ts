@@ -12,7 +12,7 @@ export const singlePassEngine: EngineDefinition<typeof modelConfigSchema> = {
     const model = services.model(config.model);
     return {
       async run(context) {
-        const prompt = { role: 'user' as const, parts: promptParts(context.parameters) };
+        const prompt = { role: 'user' as const, parts: promptParts(context.parameters) ?? [] };
         return promptResult(
           await streamModelStep(context, model, { ...requestOf(config), messages: [prompt] }),
         );
