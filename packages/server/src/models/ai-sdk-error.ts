@@ -11,7 +11,6 @@ import {
   droppedError,
   garbledError,
   httpError,
-  modelError,
   providerError,
   type Redact,
   retryAfterSeconds,
@@ -42,7 +41,8 @@ function callError(error: APICallError, redact: Redact): ApiError {
   if (statusCode !== undefined && statusCode >= 300) {
     return httpError(statusCode, responseBody || error.message, redact, retryAfterSeconds(responseHeaders));
   }
-  if (statusCode !== undefined)
-    return modelError('The model provider sent an answer that cannot be understood');
-  return error.cause instanceof Error ? connectionError(error.cause) : providerError(error, redact);
+  const { cause } = error;
+  const isNetwork = cause instanceof Error && !AISDKError.isInstance(cause);
+  if (statusCode !== undefined) return isNetwork ? droppedError(cause) : garbledError();
+  return isNetwork ? connectionError(cause) : providerError(error, redact);
 }

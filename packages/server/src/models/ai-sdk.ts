@@ -16,7 +16,7 @@ export interface AiSdkProviderOptions {
   readonly check?: (name: string) => void;
   /** Credentials that providers may quote in their errors; they are taken out. */
   readonly secrets?: readonly (string | undefined)[];
-  /** `connect` is the SDK's own business. */
+  /** `connect` and `afterEnd` are the SDK's own business. */
   readonly timeouts?: Partial<ModelTimeouts>;
 }
 
@@ -86,12 +86,11 @@ class AiSdkModel implements Model {
     } catch (error) {
       throw toModelError(error, this.#redact);
     }
-    try {
-      return await readParts(parts, sink, stall, ended, this.#redact);
-    } finally {
-      // The model stops when nobody wants more of it, whether or not it watches the signal.
-      parts.cancel().catch(() => undefined);
-    }
+    // Also when the model does not watch its signal, or when it began to answer only after the end.
+    const cancel = () => void parts.cancel().catch(() => undefined);
+    if (ended.aborted) cancel();
+    else ended.addEventListener('abort', cancel);
+    return readParts(parts, sink, stall, ended, this.#redact);
   }
 
   #loaded(): Promise<LanguageModelV4> {

@@ -21,8 +21,6 @@ import type { ModelFinish, ModelSink } from './types.ts';
 const MAX_EVENT = 8 * 1024 * 1024;
 /** Characters that are read of an error's body. */
 const MAX_ERROR_BODY = 16 * 1024;
-/** Milliseconds that a provider has, after the end of its answer, to end the response, so that the connection can be used again. */
-const LINGER = 1000;
 
 type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
 type Mode = 'events' | 'json' | 'error';
@@ -192,7 +190,10 @@ export class ChatExchange implements Dispatcher.DispatchHandler {
     const controller = this.#controller;
     if (controller === undefined) return;
     controller.resume();
-    this.#linger = setTimeout(() => controller.abort(new Error('the response did not end')), LINGER);
+    this.#linger = setTimeout(
+      () => controller.abort(new Error('the response did not end')),
+      this.#options.timeouts.afterEnd,
+    );
     this.#linger.unref();
   }
 

@@ -47,7 +47,8 @@ class DemoModel implements Model {
       }
       const speech = new Speech(request, sink);
       const clock = startClock(this.#delay, () => {
-        const full = !speech.speak(this.#delay === 0 ? GROUP : 1);
+        const full = !speech.speak(this.#delay === 0 ? GROUP : 1, signal);
+        if (signal.aborted) return;
         if (speech.finish !== undefined) end(() => resolve(speech.finish as ModelFinish));
         else if (full) sink.drain().then(clock.next, (error) => end(() => reject(error)));
         else clock.next();
@@ -112,8 +113,8 @@ class Speech {
   }
 
   /** At most so many words or calls. False when the sink is full and there is more to say. */
-  speak(count: number): boolean {
-    for (let n = 0; n < count; n++) {
+  speak(count: number, signal: AbortSignal): boolean {
+    for (let n = 0; n < count && !signal.aborted; n++) {
       if (this.#outputTokens >= this.#limit) {
         this.#finish('length');
         return true;

@@ -5,12 +5,15 @@ export interface ModelTimeouts {
   readonly firstToken: number;
   /** Milliseconds without any bytes after that; keep-alive comments count. Default 60 000. */
   readonly betweenChunks: number;
+  /** Milliseconds to end the response after the end of the answer, else its connection is not used again. Default 1000. */
+  readonly afterEnd: number;
 }
 
 export const MODEL_TIMEOUTS: ModelTimeouts = Object.freeze({
   connect: 10_000,
   firstToken: 120_000,
   betweenChunks: 60_000,
+  afterEnd: 1000,
 });
 
 /** Notices that a provider sends nothing any more. One timer a call; progress only moves its deadline. */

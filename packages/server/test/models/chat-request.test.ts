@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { chatRequestBody, maxTokensField } from '../../src/models/chat-request.ts';
+import { prepareConversation, type Turn } from '../../src/models/conversation.ts';
+
+const user = (text: string): Turn => ({ role: 'user', parts: [{ type: 'text', text }] });
+const call = (id: string, args = {}): Turn['parts'][number] => ({
+  type: 'tool_call',
+  tool_call_id: id,
+  tool_name: 'add',
+  arguments: args,
+});
+const result = (id: string, value: string): Turn['parts'][number] => ({
+  type: 'tool_result',
+  tool_call_id: id,
+  tool_name: 'add',
+  result: value,
+  is_error: false,
+});
+const wire = (...messages: Turn[]) => JSON.parse(chatRequestBody('m', { messages }, 'max_tokens')).messages;
+
+describe('a conversation on its way to a provider', () => {
+  test('has no reasoning and no empty messages', () => {
+    const messages: Turn[] = [
+      user('Hello'),
+      { role: 'assistant', parts: [{ type: 'reasoning', text: 'Hm' }] },
+      { role: 'assistant', parts: [] },
+    ];
+
+    expect(prepareConversation(messages)).toEqual([user('Hello')]);
+  });
+
+  test('has one result for each call, right after it, also for calls that were interrupted', () => {
+    const messages: Turn[] = [
+      { role: 'assistant', parts: [call('a'), call('b')] },
+      { role: 'tool', parts: [result('b', 'two'), result('nobody', 'asked')] },
+      user('again'),
+      { role: 'assistant', parts: [call('a')] },
+      { role: 'tool', parts: [result('a', 'three')] },
+    ];
+
+    const prepared = prepareConversation(messages);
+
+    expect(prepared.map(({ role }) => role)).toEqual(['assistant', 'tool', 'user', 'assistant', 'tool']);
+    expect(prepared[1]?.parts).toMatchObject([
+      { tool_call_id: 'a', is_error: true, result: expect.stringMatching(/interrupted/) },
+      { tool_call_id: 'b', is_error: false, result: 'two' },
+    ]);
+    expect(prepared[4]?.parts).toMatchObject([{ tool_call_id: 'a', result: 'three' }]);
+  });
+});
+
+describe('on the wire', () => {
+  test('calls and results have the form of the provider', () => {
+    const messages = wire(
+      { role: 'assistant', parts: [{ type: 'text', text: 'Let me see' }, call('a', { n: 1 }), call('b')] },
+      {
+        role: 'tool',
+        parts: [
+          { type: 'tool_result', tool_call_id: 'a', tool_name: 'add', result: { n: 2 }, is_error: false },
+          { type: 'tool_result', tool_call_id: 'b', tool_name: 'add', result: 'no', is_error: true },
+        ],
+      },
+    );
+
+    expect(messages).toEqual([
+      {
+        role: 'assistant',
+        content: 'Let me see',
+        tool_calls: [
+          { id: 'a', type: 'function', function: { name: 'add', arguments: '{"n":1}' } },
+          { id: 'b', type: 'function', function: { name: 'add', arguments: '{}' } },
+        ],
+      },
+      { role: 'tool', tool_call_id: 'a', content: '{"n":2}' },
+      { role: 'tool', tool_call_id: 'b', content: 'Error: no' },
+    ]);
+  });
+
+  test('images go along, texts are read, and of other files the model is told', () => {
+    const [message] = wire({
+      role: 'user',
+      parts: [
+        { type: 'text', text: 'Look' },
+        { type: 'file', mime_type: 'image/png', data: 'AAAA' },
+        { type: 'file', mime_type: 'image/png', url: 'https://example.com/a.png' },
+        {
+          type: 'file',
+          mime_type: 'text/plain',
+          name: 'a.txt',
+          data: Buffer.from('Grüße').toString('base64'),
+        },
+        { type: 'file', mime_type: 'application/zip', name: 'a.zip', data: 'AAAA' },
+        { type: 'file', mime_type: 'image/png', url: 'file:///etc/passwd' },
+      ],
+    });
+
+    expect(message.content).toEqual([
+      { type: 'text', text: 'Look' },
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
+      { type: 'image_url', image_url: { url: 'https://example.com/a.png' } },
+      { type: 'text', text: 'The file "a.txt" (text/plain):\nGrüße' },
+      { type: 'text', text: expect.stringMatching(/"a\.zip".*cannot be shown/) },
+      { type: 'text', text: expect.stringMatching(/cannot be shown/) },
+    ]);
+  });
+
+  test('the limit of tokens has the name that the host knows', () => {
+    expect(maxTokensField(new URL('https://api.openai.com/v1'))).toBe('max_completion_tokens');
+    expect(maxTokensField(new URL('https://me.openai.azure.com/openai/v1'))).toBe('max_completion_tokens');
+    expect(maxTokensField(new URL('http://localhost:11434/v1'))).toBe('max_tokens');
+  });
+});

@@ -1,0 +1,422 @@
+import { createServer, type Server } from 'node:net';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type ModelScript,
+  type ModelServer,
+  startModelServer,
+} from '../../../../tests/helpers/model-server.ts';
+import { type ClosableProvider, openAICompatible } from '../../src/models/openai-compatible.ts';
+import type { ModelRequest } from '../../src/models/types.ts';
+import { failure, modelContract, SECRET } from './contract.ts';
+import { RecordingSink } from './recording-sink.ts';
+import { wireSubject } from './wire-subject.ts';
+
+let server: ModelServer;
+let provider: ClosableProvider;
+
+beforeEach(async () => {
+  server = await startModelServer();
+  provider = openAICompatible({ baseURL: server.baseUrl, apiKey: SECRET });
+});
+afterEach(async () => {
+  await provider.close();
+  await server.close();
+});
+
+modelContract(
+  wireSubject(
+    'lean openai-compatible',
+    () => server,
+    () => provider.model('some-model'),
+  ),
+);
+
+const HELLO: ModelRequest = { messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }] };
+const never = () => new AbortController().signal;
+
+async function run(script: ModelScript, request = HELLO) {
+  server.script(script);
+  const sink = new RecordingSink();
+  const finish = await provider.model('some-model').stream(request, sink, never());
+  return { sink, finish };
+}
+
+describe('the request', () => {
+  test('is what the wire wants, and only what is set', async () => {
+    const request: ModelRequest = {
+      ...HELLO,
+      system: 'Be brief',
+      tools: [{ name: 'add', description: 'Adds', parameters: { type: 'object' } }],
+      temperature: 0.5,
+      topP: 0.9,
+      maxOutputTokens: 100,
+      stopSequences: ['END'],
+    };
+
+    await run({}, request);
+    await run({});
+
+    expect(server.requests[0]).toMatchObject({
+      method: 'POST',
+      path: '/v1/chat/completions',
+      headers: { authorization: `Bearer ${SECRET}`, 'content-type': 'application/json' },
+    });
+    expect(server.requests[0]?.body).toEqual({
+      model: 'some-model',
+      messages: [
+        { role: 'system', content: 'Be brief' },
+        { role: 'user', content: 'Hello' },
+      ],
+      stream: true,
+      stream_options: { include_usage: true },
+      tools: [
+        { type: 'function', function: { name: 'add', description: 'Adds', parameters: { type: 'object' } } },
+      ],
+      temperature: 0.5,
+      top_p: 0.9,
+      max_tokens: 100,
+      stop: ['END'],
+    });
+    expect(Object.keys(server.requests[1]?.body ?? {})).toEqual([
+      'model',
+      'messages',
+      'stream',
+      'stream_options',
+    ]);
+  });
+
+  test('has no authorization without a key, and keeps the query of the base URL', async () => {
+    const keyless = openAICompatible({ baseURL: `${server.baseUrl}/?api-version=1` });
+
+    await keyless.model('m').stream(HELLO, new RecordingSink(), never());
+
+    expect(server.requests[0]?.headers.authorization).toBeUndefined();
+    expect(server.requests[0]?.path).toBe('/v1/chat/completions?api-version=1');
+    await keyless.close();
+  });
+});
+
+describe('the answer', () => {
+  test.each([1, 2, 3, 7, 64])('is the same in writes of %i bytes', async (cut) => {
+    const text = 'Zwölf Boxkämpfer 😀 jagen\n\ndata: [DONE] \u2028 日本語 ';
+    const calls = [{ name: 'calculate', arguments: { expression: '1 × 2 😀' } }];
+
+    const { sink, finish } = await run({
+      steps: [{ comment: 'ping' }, { text }, { reasoning: 'ß😀', field: 'reasoning' }, { toolCalls: calls }],
+      cut,
+    });
+
+    expect(sink.said).toBe(text);
+    expect(sink.reasoned).toBe('ß😀');
+    expect(sink.toolCalls).toEqual([
+      { toolCallId: 'call_1', toolName: 'calculate', arguments: { expression: '1 × 2 😀' } },
+    ]);
+    expect(finish).toEqual({
+      finishReason: 'tool_calls',
+      usage: { input_tokens: 10, output_tokens: 4, total_tokens: 14 },
+    });
+  });
+
+  test.each([1, 1000])('may have CRLF line ends, in writes of %i bytes', async (cut) => {
+    const { sink, finish } = await run({ steps: [{ text: 'Hel' }, { text: 'lo' }], eol: '\r\n', cut });
+
+    expect(sink.calls).toEqual([
+      ['text', 'Hel'],
+      ['text', 'lo'],
+    ]);
+    expect(finish.finishReason).toBe('stop');
+  });
+
+  test('is read to the end however large it is', async () => {
+    const line = 'x'.repeat(1000);
+
+    const { sink } = await run({ steps: Array.from({ length: 500 }, () => ({ text: line })) });
+
+    expect(sink.calls.length).toBe(500);
+    expect(sink.said.length).toBe(500_000);
+  });
+
+  test('may be JSON although it was asked to stream', async () => {
+    const { sink, finish } = await run({
+      json: true,
+      steps: [{ text: 'Hello' }, { toolCalls: [{ name: 'calculate', arguments: { expression: '1' } }] }],
+    });
+
+    expect(sink.calls).toEqual([
+      ['text', 'Hello'],
+      ['toolCall', { toolCallId: 'call_1', toolName: 'calculate', arguments: { expression: '1' } }],
+    ]);
+    expect(finish).toEqual({
+      finishReason: 'tool_calls',
+      usage: { input_tokens: 10, output_tokens: 2, total_tokens: 12 },
+    });
+  });
+
+  test('is complete with a finish reason, without [DONE] and usage', async () => {
+    const { finish } = await run({ steps: [{ text: 'Hello' }], done: false, usage: null });
+
+    expect(finish).toEqual({ finishReason: 'stop', usage: null });
+  });
+
+  test('is complete with [DONE], without a finish reason', async () => {
+    const { finish } = await run({ steps: [{ text: 'Hello' }, { raw: 'data: [DONE]\n\n' }], finish: null });
+
+    expect(finish).toEqual({ finishReason: 'other', usage: null });
+  });
+
+  test('does not wait for a server that keeps the response open after [DONE]', async () => {
+    const strict = openAICompatible({ baseURL: server.baseUrl, timeouts: { afterEnd: 10 } });
+    server.script({ steps: [{ text: 'Hello' }, { raw: 'data: [DONE]\n\n' }, { gate: server.gate() }] });
+
+    const finish = await strict.model('m').stream(HELLO, new RecordingSink(), never());
+
+    expect(finish.finishReason).toBe('other');
+    await server.requests[0]?.closed;
+    await strict.close();
+  });
+
+  test.each([
+    ['stop', 'stop'],
+    ['length', 'length'],
+    ['tool_calls', 'tool_calls'],
+    ['function_call', 'tool_calls'],
+    ['content_filter', 'content_filter'],
+    ['something_new', 'other'],
+  ])('%s is %s', async (wire, ours) => {
+    const { finish } = await run({ steps: [{ text: 'Hello' }], finish: wire });
+
+    expect(finish.finishReason).toBe(ours);
+  });
+
+  test('keeps tool arguments that are no JSON as text', async () => {
+    const { sink } = await run({
+      steps: [{ toolCalls: [{ name: 'calculate', arguments: '{"expression": 1' }] }],
+    });
+
+    expect(sink.toolCalls[0]?.arguments).toBe('{"expression": 1');
+  });
+
+  test.each([
+    [
+      'parallel calls under one index',
+      [
+        [{ index: 0, id: 'a', function: { name: 'x', arguments: '{"n":1}' } }],
+        [{ index: 0, id: 'b', function: { name: 'y', arguments: '{"n":2}' } }],
+      ],
+    ],
+    [
+      'calls without an index',
+      [
+        [{ id: 'a', function: { name: 'x', arguments: '{"n"' } }],
+        [{ function: { arguments: ':1}' } }],
+        [{ id: 'b', function: { name: 'y', arguments: '{"n":2}' } }],
+      ],
+    ],
+    [
+      'an id and a name that are said again with every fragment, arguments as an object',
+      [
+        [{ index: 0, id: 'a', function: { name: 'x', arguments: '{"n"' } }],
+        [{ index: 0, id: 'a', function: { name: 'x', arguments: ':1}' } }],
+        [{ index: 1, id: 'b', function: { name: 'y', arguments: { n: 2 } } }],
+      ],
+    ],
+  ])('understands %s', async (_, deltas) => {
+    const raw = deltas.map((tool_calls) => ({
+      raw: `data: ${JSON.stringify({ choices: [{ delta: { tool_calls } }] })}\n\n`,
+    }));
+
+    const { sink, finish } = await run({ steps: raw });
+
+    expect(sink.toolCalls).toEqual([
+      { toolCallId: 'a', toolName: 'x', arguments: { n: 1 } },
+      { toolCallId: 'b', toolName: 'y', arguments: { n: 2 } },
+    ]);
+    expect(finish.finishReason).toBe('tool_calls');
+  });
+
+  test('replaces bytes that are no UTF-8', async () => {
+    const raw = Buffer.concat([
+      Buffer.from('data: {"choices":[{"delta":{"content":"a'),
+      Buffer.from([0xff, 0xc3]),
+      Buffer.from('b"}}]}\n\n'),
+    ]);
+
+    const { sink } = await run({ steps: [{ raw }] });
+
+    expect(sink.said).toBe('a\ufffd\ufffdb');
+  });
+});
+
+describe('back-pressure', () => {
+  test('stops reading from the provider', async () => {
+    // More than all socket buffers on the way hold.
+    const flood = (gate: ReturnType<ModelServer['gate']>): ModelScript => ({
+      steps: [...Array.from({ length: 512 }, () => ({ text: 'x'.repeat(65_536) })), { gate }],
+    });
+    const [held, free] = [server.gate(), server.gate()];
+    let heldReached = false;
+    const reached = held.reached.then(() => {
+      heldReached = true;
+    });
+    const full = new RecordingSink();
+    full.isFull = (calls) => calls === 1;
+
+    server.script(flood(held), flood(free));
+    const first = provider.model('m').stream(HELLO, full, never());
+    await full.waiting;
+    const second = provider.model('m').stream(HELLO, new RecordingSink(), never());
+    await free.reached;
+
+    // The same flood has gone all the way into a sink that takes it.
+    expect(heldReached).toBe(false);
+    expect(full.calls.length).toBe(1);
+    full.empty();
+    await reached;
+    held.release();
+    free.release();
+    await Promise.all([first, second]);
+    expect(full.calls.length).toBe(512);
+  });
+});
+
+describe('what goes wrong', () => {
+  test('a server that is not there', async () => {
+    const nobody = openAICompatible({ baseURL: 'http://127.0.0.1:9/v1' });
+
+    const error = await failure(nobody.model('m'), HELLO);
+
+    expect(error.message).toBe('The model provider cannot be reached (ECONNREFUSED)');
+    await nobody.close();
+  });
+
+  test('a page of HTML with a status says the status only', async () => {
+    server.script({ status: 502, error: '<html><body>Bad gateway' });
+
+    const error = await failure(provider.model('m'), HELLO);
+
+    expect(error.message).toBe('The model provider answered 502: Bad Gateway');
+  });
+
+  test('a page of HTML instead of an answer', async () => {
+    server.script({ headers: { 'content-type': 'text/html' }, steps: [{ raw: '<html>' }] });
+
+    const error = await failure(provider.model('m'), HELLO);
+
+    expect(error.message).toMatch(/web page/);
+  });
+
+  test('a long error is cut', async () => {
+    server.script({ status: 500, error: { message: 'long '.repeat(10_000) } });
+
+    const error = await failure(provider.model('m'), HELLO);
+
+    expect(error.message).toMatch(/^The model provider answered 500: long long .*…$/);
+  });
+
+  test.each([
+    ['an event called error', 'event: error\ndata: {"message":"the reason"}\n\n'],
+    ['an object called error', 'data: {"object":"error","message":"the reason","code":400}\n\n'],
+    ['an error that is a text', 'data: {"error":"the reason"}\n\n'],
+  ])('%s', async (_, raw) => {
+    server.script({ steps: [{ text: 'Hel' }, { raw }] });
+
+    const error = await failure(provider.model('m'), HELLO);
+
+    expect(error.message).toBe('The model provider reported an error: the reason');
+  });
+
+  test.each([
+    ['a tool call without a name', 'data: {"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}\n\n'],
+    ['choices that are none', 'data: {"choices":[{"delta":{"tool_calls":7}}]}\n\n'],
+    ['null', 'data: null\n\n'],
+  ])('%s cannot be understood', async (_, raw) => {
+    server.script({ steps: [{ raw }] });
+
+    const error = await failure(provider.model('m'), HELLO);
+
+    expect(error.message).toMatch(/cannot be understood/);
+  });
+
+  test('a provider that says nothing', async () => {
+    const impatient = openAICompatible({ baseURL: server.baseUrl, timeouts: { firstToken: 50 } });
+    server.script({ headersGate: server.gate() }, { steps: [{ gate: server.gate() }] });
+
+    const beforeHeaders = await failure(impatient.model('m'), HELLO);
+    const afterHeaders = await failure(impatient.model('m'), HELLO);
+
+    expect(beforeHeaders.message).toBe('The model provider sent nothing for 0.05 s');
+    expect(afterHeaders.message).toBe('The model provider sent nothing for 0.05 s');
+    await server.requests[0]?.closed;
+    await impatient.close();
+  });
+
+  test('a provider that says nothing more', async () => {
+    const impatient = openAICompatible({ baseURL: server.baseUrl, timeouts: { betweenChunks: 50 } });
+    server.script({ steps: [{ text: 'Hel' }, { gate: server.gate() }] });
+
+    const error = await failure(impatient.model('m'), HELLO);
+
+    expect(error.message).toBe('The model provider sent nothing for 0.05 s');
+    await server.requests[0]?.closed;
+    await impatient.close();
+  });
+
+  test('a full sink is not the silence of the provider', async () => {
+    const impatient = openAICompatible({ baseURL: server.baseUrl, timeouts: { betweenChunks: 20 } });
+    const gate = server.gate();
+    const sink = new RecordingSink();
+    sink.isFull = (calls) => calls === 1;
+    server.script({ steps: [{ text: 'Hel' }, { gate }, { text: 'lo' }] });
+
+    const finished = impatient.model('m').stream(HELLO, sink, never());
+    await sink.waiting;
+    // Longer than the limit: a timer of the same kind, started later, has run out.
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    gate.release();
+    sink.empty();
+
+    await expect(finished).resolves.toMatchObject({ finishReason: 'stop' });
+    await impatient.close();
+  });
+
+  test('a provider that is closed', async () => {
+    server.script({ headersGate: server.gate() });
+    const running = failure(provider.model('m'), HELLO);
+    await server.received(1);
+
+    await provider.close();
+
+    await running;
+    await failure(provider.model('m'), HELLO);
+    await provider.close();
+  });
+});
+
+describe('connections', () => {
+  let sockets = 0;
+  let proxy: Server;
+  afterAll(() => proxy.close());
+
+  test('are used again after an answer', async () => {
+    const { connect } = await import('node:net');
+    proxy = createServer((socket) => {
+      sockets++;
+      const { port } = new URL(server.baseUrl);
+      const upstream = connect(Number(port), '127.0.0.1');
+      socket.pipe(upstream).pipe(socket);
+      for (const end of [socket, upstream]) end.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const { port } = proxy.address() as { port: number };
+    const through = openAICompatible({ baseURL: `http://127.0.0.1:${port}/v1` });
+
+    for (let n = 0; n < 20; n++) {
+      await through.model('m').stream(HELLO, new RecordingSink(), never());
+    }
+
+    // An answer is there a moment before its response has ended, so the next request may find that connection busy.
+    expect(server.requests.length).toBe(20);
+    expect(sockets).toBeLessThan(10);
+    await through.close();
+  });
+});

@@ -1,0 +1,117 @@
+import { ApiError } from '@llmgine/protocol';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type ModelServer, startModelServer } from '../../../../tests/helpers/model-server.ts';
+import { APIConfig, ConfigError, type ConfigInput } from '../../src/config.ts';
+import { createModels, type Models } from '../../src/models/registry.ts';
+import type { Model, ModelProvider } from '../../src/models/types.ts';
+import { RecordingSink } from './recording-sink.ts';
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close();
+});
+
+function models(
+  env: Record<string, string> = {},
+  overrides: Partial<ConfigInput> = {},
+  providers?: ModelProvider[],
+): Models {
+  const made = createModels({
+    config: new APIConfig(overrides, { env }),
+    ...(providers ? { providers } : {}),
+  });
+  open.push(made);
+  return made;
+}
+
+const OWN: ModelProvider = { name: 'own', model: (name) => ({ id: `own:${name}` }) as Model };
+
+describe('the default model', () => {
+  test.each([
+    [{}, 'demo', /OPENAI_API_KEY/],
+    [{ OPENAI_API_KEY: 'sk-test' }, 'openai-compatible:gpt-5-mini', undefined],
+    [{ OPENAI_BASE_URL: 'http://localhost:1/v1' }, 'demo', /OPENAI_BASE_URL is set.*LLMGINE_API_MODEL/],
+    [{ OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: 'http://localhost:1/v1' }, 'demo', /LLMGINE_API_MODEL/],
+    [{ OPENAI_API_KEY: 'sk-test', LLMGINE_API_MODEL: 'demo:slow' }, 'demo:slow', undefined],
+  ])('with %j is %s', (env, expected, hint) => {
+    const { defaultModel, hint: said, resolve } = models(env as Record<string, string>);
+
+    expect(defaultModel).toBe(expected);
+    if (hint === undefined) expect(said).toBeUndefined();
+    else expect(said).toMatch(hint);
+    expect(resolve().id).toBe(expected === 'demo' ? 'demo:demo' : expected);
+  });
+});
+
+describe('a name', () => {
+  test('splits at the first colon', () => {
+    const { resolve } = models({ OPENAI_BASE_URL: 'http://localhost:1/v1' }, {}, [OWN]);
+
+    expect(resolve('own:a:b/c').id).toBe('own:a:b/c');
+    expect(resolve('openai-compatible:llama3:8b').id).toBe('openai-compatible:llama3:8b');
+  });
+
+  test.each([
+    ['nobody:model', /There is no model provider "nobody"; there are: demo, openai-compatible/],
+    ['', /There is no model provider ""/],
+    ['openai-compatible', /Name the model/],
+    ['openai-compatible:', /Name the model/],
+    ['demo:gpt', /no such demo model/],
+  ])('%j is refused', (name, message) => {
+    const { resolve } = models({ OPENAI_API_KEY: 'sk-test' });
+
+    expect(() => resolve(name)).toThrow(message);
+    expect(() => resolve(name)).toThrow(ApiError);
+  });
+
+  test('of a provider that is not configured is refused', () => {
+    expect(() => models().resolve('openai-compatible:gpt-5')).toThrow(/OPENAI_API_KEY/);
+  });
+});
+
+describe('providers', () => {
+  test('can be added, also later, and replaced', () => {
+    const made = models({}, {}, [OWN]);
+    made.register({ name: 'later', model: (name) => ({ id: `later:${name}` }) as Model });
+    made.register({ name: 'demo', model: () => ({ id: 'mine' }) as Model });
+
+    expect(made.providers).toEqual(['demo', 'openai-compatible', 'own', 'later']);
+    expect(made.resolve('later:x').id).toBe('later:x');
+    expect(made.resolve().id).toBe('mine');
+  });
+
+  test('a base URL that is none stops the start, without what is secret in it', () => {
+    expect(() => models({ OPENAI_BASE_URL: 'me:hunter2' })).toThrow(ConfigError);
+    expect(() => models({ OPENAI_BASE_URL: 'ftp://me:hunter2@host' })).toThrow(
+      /^OPENAI_BASE_URL is ((?!hunter2).)*$/,
+    );
+  });
+});
+
+describe.each(['lean', 'ai-sdk'] as const)('the adapter %s', (modelAdapter) => {
+  test('reaches the configured server, and limits tokens in its words', async () => {
+    const server: ModelServer = await startModelServer();
+    open.push(server);
+    const made = models(
+      {
+        OPENAI_BASE_URL: server.baseUrl,
+        OPENAI_API_KEY: 'sk-test-key',
+        LLMGINE_API_MODEL: 'openai-compatible:llama3',
+      },
+      { modelAdapter },
+    );
+    const sink = new RecordingSink();
+
+    await made
+      .resolve()
+      .stream(
+        { messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }], maxOutputTokens: 9 },
+        sink,
+        new AbortController().signal,
+      );
+
+    expect(sink.said).toBe('Hello from the model server.');
+    expect(server.requests[0]?.headers.authorization).toBe('Bearer sk-test-key');
+    expect(server.requests[0]?.body).toMatchObject({ model: 'llama3', max_tokens: 9 });
+  });
+});

@@ -1,0 +1,87 @@
+import type { ModelServer } from '../../../../tests/helpers/model-server.ts';
+import type { Model, ModelRequest } from '../../src/models/types.ts';
+import { type HeldScene, type Scene, SECRET, type Subject } from './contract.ts';
+
+const REQUEST: ModelRequest = {
+  messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }],
+  tools: [{ name: 'calculate', description: 'Calculates', parameters: { type: 'object', properties: {} } }],
+};
+const QUOTING = {
+  message: `the reason, with ${SECRET} and Authorization: Bearer ${SECRET}`,
+  type: 'test_error',
+};
+
+/** A model of the OpenAI-compatible wire, before our own server. */
+export function wireSubject(name: string, server: () => ModelServer, model: () => Model): Subject {
+  const scene = (script: Parameters<ModelServer['script']>[0]): Scene => {
+    server().script(script);
+    return { model: model(), request: REQUEST };
+  };
+  const hold = (script: (gate: ReturnType<ModelServer['gate']>) => Parameters<ModelServer['script']>[0]) => {
+    const gate = server().gate();
+    const request = server().received(server().requests.length + 1);
+    return {
+      ...scene(script(gate)),
+      reached: gate.reached,
+      closed: request.then(({ closed }) => closed),
+    } satisfies HeldScene;
+  };
+  const words = Array.from({ length: 30 }, (_, n) => `wörd${n} 😀 `);
+
+  return {
+    name,
+    text: () => ({
+      scene: scene({
+        steps: [{ reasoning: 'Hm, ' }, { reasoning: 'so.' }, ...words.map((text) => ({ text }))],
+      }),
+      text: words.join(''),
+    }),
+    tools: () => ({
+      scene: scene({
+        steps: [
+          {
+            toolCalls: [
+              { name: 'calculate', arguments: { expression: '2 * (3+4)', note: 'ünï "quoted" \n' } },
+              { name: 'current_time', arguments: '' },
+              { name: 'calculate', arguments: { expression: '1' } },
+            ],
+          },
+        ],
+      }),
+      calls: [
+        { name: 'calculate', arguments: { expression: '2 * (3+4)', note: 'ünï "quoted" \n' } },
+        { name: 'current_time', arguments: {} },
+        { name: 'calculate', arguments: { expression: '1' } },
+      ],
+    }),
+    cut: () => scene({ steps: [{ text: 'one two three' }], finish: 'length' }),
+    usage: () => ({
+      scene: scene({
+        steps: [{ text: 'Hello' }],
+        usage: {
+          prompt_tokens: 120,
+          completion_tokens: 30,
+          total_tokens: 150,
+          prompt_tokens_details: { cached_tokens: 100 },
+          completion_tokens_details: { reasoning_tokens: 20 },
+        },
+      }),
+      usage: {
+        input_tokens: 120,
+        output_tokens: 30,
+        total_tokens: 150,
+        cached_input_tokens: 100,
+        reasoning_tokens: 20,
+      },
+    }),
+    held: () => hold((gate) => ({ steps: [{ text: 'Hel' }, { gate }, { text: 'lo' }] })),
+    silent: () => hold((gate) => ({ headersGate: gate })),
+    failing: (status) =>
+      scene({ status, error: QUOTING, headers: status === 429 ? { 'retry-after': '7' } : {} }),
+    failingMidway: () => scene({ steps: [{ text: 'Hel' }, { error: QUOTING }, { text: 'lo' }] }),
+    dropping: () => scene({ steps: [{ text: 'Hel' }, { drop: true }] }),
+    ending: () => scene({ steps: [{ text: 'Hel' }], finish: null }),
+    garbled: () => scene({ steps: [{ text: 'Hel' }, { raw: 'data: {"choices": [\n\n' }, { text: 'lo' }] }),
+    skips: {},
+  };
+}
