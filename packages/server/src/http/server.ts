@@ -2,6 +2,7 @@
 import Fastify, { LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Services } from '../services.ts';
+import { registerOpenApi } from './openapi.ts';
 import { registerAuth } from './plugins/auth.ts';
 import { registerBodies } from './plugins/body.ts';
 import { createClientErrorHandler } from './plugins/client-errors.ts';
@@ -12,6 +13,7 @@ import { registerObservation } from './plugins/observe.ts';
 import { registerProblems, sendProblem } from './plugins/problems.ts';
 import { toApiError } from './problem.ts';
 import { newRequestId } from './raw-problem.ts';
+import { registerApiDocuments } from './routes/api-documents.ts';
 import { registerCommands } from './routes/commands.ts';
 import { registerEngines } from './routes/engines.ts';
 import { registerEvents } from './routes/events.ts';
@@ -75,6 +77,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   await registerCors(app, config);
   registerAuth(app, services.authenticate);
   registerNotFound(app);
+  await registerOpenApi(app, config);
 
   const streams = new EventStreams(services);
   app.addHook('preClose', async () => streams.close('the server is stopping'));
@@ -89,5 +92,6 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerMessages(app, services);
   registerInfo(app, services);
   registerMetrics(app, services);
+  registerApiDocuments(app, services);
   return app;
 }

@@ -25,7 +25,7 @@ export function registerSessions(app: HttpApp, services: Services): void {
         tags: ['sessions'],
         summary: 'Create a session',
         description: 'The body is optional. With `engine_type` the session starts with an engine linked.',
-        body: createSessionBodySchema.optional(),
+        body: createSessionBodySchema.nullish(),
         response: {
           201: createSessionResponseSchema,
           ...problems(
