@@ -13,8 +13,8 @@ import { registerObservation } from './plugins/observe.ts';
 import { registerProblems, sendProblem } from './plugins/problems.ts';
 import { toApiError } from './problem.ts';
 import { newRequestId } from './raw-problem.ts';
-import { registerApiDocuments } from './routes/api-documents.ts';
 import { registerCommands } from './routes/commands.ts';
+import { registerDocs } from './routes/docs.ts';
 import { registerEngines } from './routes/engines.ts';
 import { registerEvents } from './routes/events.ts';
 import { registerHealth } from './routes/health.ts';
@@ -92,6 +92,6 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerMessages(app, services);
   registerInfo(app, services);
   registerMetrics(app, services);
-  registerApiDocuments(app, services);
+  await registerDocs(app, services);
   return app;
 }

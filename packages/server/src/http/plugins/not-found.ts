@@ -30,7 +30,8 @@ export function registerNotFound(app: HttpApp): void {
   };
   const refuse = (method: string, url: string): ApiError => {
     const methods = allowed(url);
-    if (methods.length === 0) return new ApiError('NOT_FOUND');
+    // A route with a wildcard matches more addresses than it has something for.
+    if (methods.length === 0 || methods.includes(method)) return new ApiError('NOT_FOUND');
     return new HttpProblem(
       'METHOD_NOT_ALLOWED',
       `This address answers ${methods.join(', ')}, not ${method}`,
