@@ -43,7 +43,6 @@ export async function registerOpenApi(app: HttpApp, config: APIConfig): Promise<
         description: DESCRIPTION,
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      servers: [{ url: '/' }],
       tags: TAGS,
       components: {
         securitySchemes: {

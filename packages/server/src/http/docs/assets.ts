@@ -13,6 +13,8 @@ h2, h3, article, tr[id] { scroll-margin-top: 4rem; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid #d8dee6; }
 article { margin: 1rem 0; padding: .25rem 1rem .75rem; border: 1px solid #d8dee6; border-radius: 6px; }
 article h4 { margin: .5rem 0; }
+article p { margin: .5rem 0; }
+article h4 code { font-weight: 600; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #edf0f4; }
 table.fields td:first-child { width: 30%; }

@@ -116,15 +116,15 @@ function frame(key: string, message: AsyncApiMessage | undefined, after: Html): 
 }
 
 function events({ components }: AsyncApiView): Html {
-  const rows = Object.entries(components.schemas)
-    .filter(([id]) => id.startsWith(EVENT_PREFIX))
-    .map(([id, schema]) => {
-      const own = ((schema.allOf as JsonSchema[])[1]?.properties ?? {}) as Record<string, JsonSchema>;
-      const name = own.event_type?.const ?? 'custom:NAME';
-      const payload = own.payload ? schemaTable(own.payload) : html`<p>Whatever its publisher sent.</p>`;
-      return html`<article id="${id}"><h4><code>${String(name)}</code></h4>${payload}</article>`;
-    });
-  return html`<p>Each entry of the log of a session is an <a href="#${schemaAnchor('Event')}">Event</a>; below is its payload, by event type.</p>${rows}`;
+  const variants = (components.messages.event?.payload.properties.data.anyOf ?? []) as { $ref: string }[];
+  const blocks = variants.map((variant) => {
+    const id = keyOf(variant);
+    const [, own] = (components.schemas[id]?.allOf ?? []) as [JsonSchema, JsonSchema];
+    const { event_type, payload } = own.properties as Record<string, JsonSchema | undefined>;
+    const content = payload ? schemaTable(payload) : html`<p>Whatever its publisher sent.</p>`;
+    return html`<article id="${id}"><h4><code>${String(event_type?.const ?? 'custom:NAME')}</code></h4>${content}</article>`;
+  });
+  return html`<p>Each entry of the log of a session is an <a href="#${schemaAnchor('Event')}">Event</a>; below is its payload, by event type.</p>${blocks}`;
 }
 
 function sharedSchemas({ components }: AsyncApiView): Html {

@@ -59,19 +59,25 @@ function notes(schema: JsonSchema): Html {
   const parts: Html[] = [];
   if (typeof schema.description === 'string') parts.push(prose(schema.description));
   if (typeof schema.format === 'string') parts.push(html`format ${schema.format}`);
-  for (const [key, words] of LIMITS) {
-    if (typeof schema[key] === 'number') parts.push(html`${words} ${schema[key]}`);
+  for (const [low, high, unit] of RANGES) {
+    const text = range(schema[low], schema[high], unit);
+    if (text) parts.push(html`${text}`);
   }
+  if (typeof schema.exclusiveMinimum === 'number') parts.push(html`more than ${schema.exclusiveMinimum}`);
   if (typeof schema.pattern === 'string') parts.push(html`matches <code>${schema.pattern}</code>`);
   if ('default' in schema) parts.push(html`default <code>${JSON.stringify(schema.default)}</code>`);
   return join(parts, ' · ');
 }
 
-const LIMITS = [
-  ['minLength', 'at least this many characters:'],
-  ['maxLength', 'at most this many characters:'],
-  ['minimum', 'at least'],
-  ['exclusiveMinimum', 'more than'],
-  ['maximum', 'at most'],
-  ['maxItems', 'at most this many:'],
+const RANGES = [
+  ['minLength', 'maxLength', ' characters'],
+  ['minimum', 'maximum', ''],
+  ['minItems', 'maxItems', ' entries'],
 ] as const;
+
+function range(low: unknown, high: unknown, unit: string): string | undefined {
+  if (typeof low === 'number' && typeof high === 'number') return `${low} to ${high}${unit}`;
+  if (typeof low === 'number') return `at least ${low}${unit}`;
+  if (typeof high === 'number') return `at most ${high}${unit}`;
+  return undefined;
+}
