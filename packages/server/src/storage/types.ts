@@ -61,7 +61,7 @@ export interface SessionQuery {
   readonly status?: SessionStatus;
   /** Top-level metadata values, compared as text (`true`, `7`, `null`, a string as it is). */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Sessions touched before it and without unfinished runs are idle. */
+  /** Sessions touched before it and without unfinished runs are idle, unless their engine has failed. */
   readonly idleBefore: number;
   /** Sessions touched before it and without unfinished runs have expired: they are not listed. `null`: never. */
   readonly expiredBefore: number | null;
@@ -113,7 +113,10 @@ export interface NewEvent {
   readonly eventId?: string;
 }
 
-/** Rows that change in the transaction of the events that they follow from. */
+/**
+ * Rows that change in the transaction of the events that they follow from. Applied in their order: each sees what those
+ * before it did, so a run comes before its messages.
+ */
 export type Write =
   /** `eventIndex`: which event of this append is the message's `message_completed`; its seq orders the messages. */
   | { readonly kind: 'insert_message'; readonly message: Message; readonly eventIndex: number }

@@ -14,7 +14,14 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
 export async function migrate(db: Kysely<Schema>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
   const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
+  if (error === undefined) return;
+  // There is no such table when the very first write failed.
+  const applied = await sql<{ name: string }>`select name from kysely_migration`.execute(db).then(
+    ({ rows }) => rows,
+    () => [],
+  );
+  const newer = applied.some(({ name }) => !(name in MIGRATIONS));
+  throw newer ? new Error('it was written by a newer version of LLMgine') : error;
 }
 
 async function createFirstTables(db: Kysely<unknown>): Promise<void> {

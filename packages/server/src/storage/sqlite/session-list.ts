@@ -4,7 +4,7 @@ import type { Scope, SessionPage, SessionQuery } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database } from './database.ts';
 import type { Schema, SessionsTable } from './schema.ts';
-import { toSession } from './sessions.ts';
+import { toSession } from './session-row.ts';
 
 /** Up to here a filtered total is counted. */
 const MAX_COUNTED = 10_000;

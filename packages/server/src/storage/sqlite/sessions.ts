@@ -1,9 +1,9 @@
-import type { JsonObject } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
-import type { EngineRow, NewSession, SessionKey, SessionRow } from '../types.ts';
+import type { NewSession, SessionKey, SessionRow } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import type { SessionsTable } from './schema.ts';
+import { engineColumns, metadataText, toSession } from './session-row.ts';
 
 /** What reads of a session need to know about it. `position` is the way to its rows; only `find` gives it out. */
 export interface FoundSession {
@@ -171,50 +171,4 @@ export class Sessions {
     this.#counters.addSessions(key, -1);
     if (session.engine_id !== null) this.#counters.addEngines(-1);
   }
-}
-
-/** How a metadata value is compared; null for what cannot be filtered by. */
-export function metadataText(value: unknown): string | null {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'object' && value !== null) return null;
-  return JSON.stringify(value) ?? null;
-}
-
-export function engineColumns(
-  engine: EngineRow | null,
-): Pick<SessionsTable, 'engine_id' | 'engine_type' | 'engine_config' | 'engine_status'> {
-  return {
-    engine_id: engine?.engineId ?? null,
-    engine_type: engine?.engineType ?? null,
-    engine_config: engine ? JSON.stringify(engine.config) : null,
-    engine_status: engine?.status ?? null,
-  };
-}
-
-export function toSession(row: Selectable<SessionsTable>): SessionRow {
-  return {
-    tenantId: row.tenant_id,
-    ownerId: row.owner_id,
-    sessionId: row.session_id,
-    epoch: row.epoch,
-    headSeq: row.head_seq,
-    name: row.name,
-    metadata: JSON.parse(row.metadata) as JsonObject,
-    createdAt: row.created_at,
-    lastInteractionAt: row.last_interaction_at,
-    unfinishedRuns: row.unfinished_runs,
-    engine: toEngine(row),
-  };
-}
-
-function toEngine(row: Selectable<SessionsTable>): EngineRow | null {
-  const { engine_id, engine_type, engine_config, engine_status } = row;
-  if (engine_id === null || engine_type === null || engine_config === null || engine_status === null)
-    return null;
-  return {
-    engineId: engine_id,
-    engineType: engine_type,
-    config: JSON.parse(engine_config) as JsonObject,
-    status: engine_status,
-  };
 }

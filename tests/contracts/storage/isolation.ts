@@ -1,0 +1,97 @@
+import { expect, it } from 'vitest';
+import type { Scope, SessionKey, Storage } from '../../../packages/server/src/storage/types.ts';
+import {
+  ALL,
+  appended,
+  createSession,
+  ENGINE,
+  event,
+  message,
+  newSession,
+  type OpenFresh,
+  OWNER,
+  startedRun,
+  useStorage,
+} from './fixtures.ts';
+
+interface Target {
+  readonly key: SessionKey;
+  readonly runId: string;
+}
+
+/** What everybody gets to see of a session that is not theirs: the same as of one that does not exist. */
+const ASKS: Readonly<Record<string, (storage: Storage, target: Target) => Promise<unknown>>> = {
+  append: (storage, { key }) => storage.append([{ session: key, events: [event()], touchedAt: 9999 }]),
+  getSession: (storage, { key }) => storage.getSession(key),
+  listSessions: (storage, { key }) => storage.listSessions(key, { ...ALL, metadata: { secret: 'canary' } }),
+  touchSessions: (storage, { key }) => storage.touchSessions([{ key, at: 9999 }]),
+  deleteSession: (storage, { key }) => storage.deleteSession(key),
+  readEvents: (storage, { key }) => storage.readEvents(key, 0, 100),
+  readMessages: (storage, { key }) => storage.readMessages(key, { limit: 100 }),
+  snapshot: (storage, { key }) => storage.snapshot(key, { limit: 100 }),
+  conversation: (storage, { key }) => storage.conversation(key, Number.MAX_SAFE_INTEGER),
+  getRun: (storage, { key, runId }) => storage.getRun(key, runId),
+  listRuns: (storage, { key }) => storage.listRuns(key, { limit: 100 }),
+  unfinishedRuns: (storage, { key }) => storage.unfinishedRuns(key),
+};
+
+/** Asked by the server itself, for all sessions; what they answer with names its owner. */
+const OF_THE_SERVER = [
+  'createSession',
+  'expireSessions',
+  'nextExpiry',
+  'purge',
+  'counts',
+  'sessionsWithQueuedRuns',
+  'orphanedRuns',
+  'check',
+  'close',
+];
+
+const STRANGERS: Readonly<Record<string, Scope>> = {
+  'another owner': { ...OWNER, ownerId: 'somebody else' },
+  'another tenant': { ...OWNER, tenantId: 'another' },
+  'an owner of the same name in another tenant': { tenantId: 'another', ownerId: OWNER.ownerId },
+  nobody: { tenantId: '', ownerId: '' },
+  'a pattern': { tenantId: '%', ownerId: "' or 1=1 --" },
+};
+
+export function describeIsolation(openFresh: OpenFresh): void {
+  const data = useStorage(openFresh);
+
+  async function target(storage: Storage): Promise<Target> {
+    const key = await createSession(storage, { engine: ENGINE, metadata: { secret: 'canary' } });
+    const runId = await startedRun(storage, key);
+    await appended(storage, key, {
+      events: [event('message_completed', { runId })],
+      writes: [{ kind: 'insert_message', message: message('canary', { run_id: runId }), eventIndex: 0 }],
+    });
+    return { key, runId };
+  }
+
+  it('has a row here for every method', () => {
+    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(data.storage)).filter(
+      (name) => name !== 'constructor',
+    );
+
+    expect([...Object.keys(ASKS), ...OF_THE_SERVER].sort()).toEqual(methods.sort());
+  });
+
+  for (const [method, ask] of Object.entries(ASKS)) {
+    it(`${method} tells strangers nothing and changes nothing for them`, async () => {
+      const { storage } = data;
+      const { key, runId } = await target(storage);
+      const nowhere = newSession({ tenantId: 'nowhere', ownerId: 'nobody' });
+      const nothing = await ask(storage, { key: nowhere, runId });
+      const before = [await storage.getSession(key), await storage.snapshot(key, { limit: 100 })];
+
+      for (const [name, scope] of Object.entries(STRANGERS)) {
+        expect(await ask(storage, { key: { ...key, ...scope }, runId }), name).toEqual(nothing);
+      }
+
+      expect([await storage.getSession(key), await storage.snapshot(key, { limit: 100 })]).toEqual(before);
+      // The owner does get an answer: the table asks for something that is there.
+      if (method !== 'touchSessions') expect(await ask(storage, { key, runId })).not.toEqual(nothing);
+    });
+  }
+}

@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionKey, Storage } from '../../../packages/server/src/storage/types.ts';
+import {
+  appended,
+  createSession,
+  ENGINE,
+  event,
+  finishRun,
+  message,
+  type OpenFresh,
+  queueRun,
+  startedRun,
+  textsOf,
+  useStorage,
+} from './fixtures.ts';
+
+async function say(
+  storage: Storage,
+  session: SessionKey,
+  text: string,
+  runId: string | null = null,
+): Promise<void> {
+  await appended(storage, session, {
+    events: [event('message_completed', { runId })],
+    writes: [{ kind: 'insert_message', message: message(text, { run_id: runId }), eventIndex: 0 }],
+  });
+}
+
+export function describeMessages(openFresh: OpenFresh): void {
+  const data = useStorage(openFresh);
+
+  describe('events', () => {
+    it('are read in order from after a place, with the head', async () => {
+      const { storage } = data;
+      const session = await createSession(storage);
+      await appended(storage, session, { events: Array.from({ length: 5 }, () => event()) });
+      const seqs = async (after: number, limit: number) =>
+        (await storage.readEvents(session, after, limit))?.events.map(({ seq }) => seq);
+
+      expect(await seqs(0, 2)).toEqual([1, 2]);
+      expect(await seqs(2, 100)).toEqual([3, 4, 5]);
+      expect(await seqs(5, 100)).toEqual([]);
+      expect(await storage.readEvents(session, Number.MAX_SAFE_INTEGER, 1)).toEqual({
+        epoch: 'epoch-1',
+        headSeq: 5,
+        events: [],
+      });
+    });
+  });
+
+  describe('pages', () => {
+    it('go from the newest page back, each oldest first', async () => {
+      const { storage } = data;
+      const session = await createSession(storage);
+      for (const text of ['1', '2', '3', '4', '5']) {
+        await say(storage, session, text);
+        await appended(storage, session, { events: [event()] });
+      }
+
+      const newest = await storage.readMessages(session, { limit: 2 });
+      const middle = await storage.readMessages(session, { limit: 2, before: newest?.next ?? 0 });
+      const oldest = await storage.readMessages(session, { limit: 2, before: middle?.next ?? 0 });
+
+      expect([newest, middle, oldest].map((page) => textsOf(page?.messages ?? []))).toEqual([
+        ['4', '5'],
+        ['2', '3'],
+        ['1'],
+      ]);
+      expect(oldest).toMatchObject({ next: null, epoch: 'epoch-1', headSeq: 10 });
+      expect((await storage.readMessages(session, { limit: 5 }))?.next).toBeNull();
+    });
+
+    it('give messages as they were written', async () => {
+      const { storage } = data;
+      const session = await createSession(storage);
+      const written = message('ünï 🚀', {
+        metadata: { deep: { a: [null] } },
+        parts: [
+          { type: 'reasoning', text: 'hm' },
+          { type: 'tool_call', tool_call_id: 't', tool_name: 'x', arguments: { a: 1 } },
+        ],
+      });
+
+      await appended(storage, session, {
+        events: [event(), event('message_completed')],
+        writes: [{ kind: 'insert_message', message: written, eventIndex: 1 }],
+      });
+
+      expect((await storage.readMessages(session, { limit: 5 }))?.messages).toEqual([written]);
+    });
+  });
+
+  describe('conversation', () => {
+    it('groups messages by run in the order of the runs, up to one of them', async () => {
+      const { storage } = data;
+      const session = await createSession(storage, { engine: ENGINE });
+      const first = await startedRun(storage, session);
+      await say(storage, session, 'question 1', first);
+      const second = await queueRun(storage, session);
+      await say(storage, session, 'question 2', second);
+      await say(storage, session, 'answer 1', first);
+      const third = await queueRun(storage, session);
+      await say(storage, session, 'question 3', third);
+      await say(storage, session, 'aside');
+      await say(storage, session, 'answer 2', second);
+      const conversation = async (runId: string) => {
+        const run = await storage.getRun(session, runId);
+        return textsOf(await storage.conversation(session, run?.acceptedSeq ?? 0));
+      };
+
+      expect(await conversation(first)).toEqual(['question 1', 'answer 1']);
+      expect(await conversation(second)).toEqual(['question 1', 'answer 1', 'question 2', 'answer 2']);
+      expect(await conversation(third)).toEqual([
+        'question 1',
+        'answer 1',
+        'question 2',
+        'answer 2',
+        'question 3',
+      ]);
+      expect(textsOf(await storage.conversation(session, Number.MAX_SAFE_INTEGER)).at(-1)).toBe('aside');
+    });
+  });
+
+  describe('snapshot', () => {
+    it('has the messages, the unfinished runs and the open message of one moment', async () => {
+      const { storage } = data;
+      const session = await createSession(storage, { engine: ENGINE });
+      const running = await startedRun(storage, session);
+      const queued = await queueRun(storage, session);
+      await say(storage, session, 'question', running);
+      const speaks = (eventType: string) => event(eventType, { runId: running });
+      await appended(storage, session, {
+        fence: { runId: running },
+        events: [speaks('step_started'), speaks('message_started'), speaks('text_delta')],
+        writes: [{ kind: 'open_message', runId: running, eventIndex: 1 }],
+      });
+      // What others say meanwhile is no part of the message.
+      await appended(storage, session, { events: [event(), event('text_delta', { runId: queued })] });
+      await appended(storage, session, { events: [speaks('status'), speaks('reasoning_delta')] });
+
+      const snapshot = await storage.snapshot(session, { limit: 10 });
+
+      expect(textsOf(snapshot?.messages ?? [])).toEqual(['question']);
+      expect(snapshot?.runs.map(({ runId, status }) => [runId, status])).toEqual([
+        [running, 'running'],
+        [queued, 'queued'],
+      ]);
+      expect(snapshot?.openEvents.map(({ seq, eventType }) => [seq, eventType])).toEqual([
+        [6, 'message_started'],
+        [7, 'text_delta'],
+        [11, 'reasoning_delta'],
+      ]);
+      expect(snapshot).toMatchObject({ headSeq: 11, epoch: 'epoch-1', next: null });
+    });
+
+    it('is of one moment while others append: what it holds is exactly the log up to its head', async () => {
+      const { storage } = data;
+      const session = await createSession(storage);
+      const writing = Array.from({ length: 50 }, (_, index) => say(storage, session, String(index + 1)));
+      const snapshots = await Promise.all(
+        Array.from({ length: 20 }, () => storage.snapshot(session, { limit: 100 })),
+      );
+      await Promise.all(writing);
+      snapshots.push(await storage.snapshot(session, { limit: 100 }));
+
+      for (const snapshot of snapshots) {
+        expect(textsOf(snapshot?.messages ?? [])).toEqual(
+          Array.from({ length: snapshot?.headSeq ?? -1 }, (_, index) => String(index + 1)),
+        );
+      }
+      expect(snapshots.at(-1)?.headSeq).toBe(50);
+    });
+
+    it('has no open message once it is forgotten or the run has ended', async () => {
+      const { storage } = data;
+      const session = await createSession(storage, { engine: ENGINE });
+      const runId = await startedRun(storage, session);
+      const open = (eventIndex: number | null) =>
+        appended(storage, session, {
+          events: [event(eventIndex === null ? 'message_discarded' : 'message_started', { runId })],
+          writes: [{ kind: 'open_message', runId, eventIndex }],
+        });
+      const openEvents = async () => (await storage.snapshot(session, { limit: 1 }))?.openEvents.length;
+
+      const counts = [];
+      await open(0);
+      counts.push(await openEvents());
+      await open(null);
+      counts.push(await openEvents());
+      await open(0);
+      counts.push(await openEvents());
+      await appended(storage, session, { writes: [finishRun(runId)] });
+      counts.push(await openEvents());
+
+      expect(counts).toEqual([1, 0, 1, 0]);
+    });
+  });
+}
