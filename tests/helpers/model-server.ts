@@ -31,6 +31,7 @@
  *     { steps: [{ raw: 'data: {"choices": [\n\n' }] }              // half JSON, bad UTF-8 (a Buffer), anything
  *     { steps: [{ comment: 'keep-alive' }] }
  *     { cut: 1 }                                                   // trickle: so many bytes in each write
+ *     { burst: true }                                              // everything up to the next gate in one write
  *     { eol: '\r\n' }                                              // line ends
  *     { json: true }                                               // one JSON answer although it was asked to stream
  *
@@ -66,6 +67,8 @@ export interface ModelScript {
   readonly done?: boolean;
   /** Bytes in each write, each one a network chunk of its own. Default: one write a step. */
   readonly cut?: number;
+  /** What is between two gates goes in one write. */
+  readonly burst?: boolean;
   readonly eol?: '\n' | '\r\n';
   readonly json?: boolean;
 }
@@ -208,18 +211,27 @@ async function stream(
   script: ModelScript,
 ): Promise<void> {
   const wire = chunkWriter(request.body.model, script.eol ?? '\n');
+  const burst: Buffer[] = [];
+  const flush = () => write(response, Buffer.concat(burst.splice(0)), script.cut);
+  const send = async (chunks: readonly Buffer[]) => {
+    for (const bytes of chunks) {
+      burst.push(bytes);
+      if (!script.burst) await flush();
+    }
+  };
   let tokens = 0;
   for (const step of script.steps ?? []) {
     tokens++;
+    if ('gate' in step || 'drop' in step) await flush();
     if ('gate' in step) await atGate(step.gate);
-    else if ('drop' in step) {
+    if ('drop' in step) {
       response.destroy();
       return;
-    } else for (const bytes of wire.step(step)) await write(response, bytes, script.cut);
+    }
+    await send(wire.step(step));
   }
-  for (const bytes of wire.end(script, request.body.stream_options?.include_usage === true, tokens)) {
-    await write(response, bytes, script.cut);
-  }
+  await send(wire.end(script, request.body.stream_options?.include_usage === true, tokens));
+  await flush();
   response.end();
 }
 

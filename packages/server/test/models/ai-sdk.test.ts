@@ -3,10 +3,11 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ModelServer, startModelServer } from '../../../../tests/helpers/model-server.ts';
 import { aiSdkProvider } from '../../src/models/ai-sdk.ts';
 import { openAICompatibleAiSdk } from '../../src/models/openai-compatible-ai-sdk.ts';
+import { MODEL_TIMEOUTS } from '../../src/models/stall-timer.ts';
 import type { ModelRequest } from '../../src/models/types.ts';
 import { failure, modelContract, SECRET } from './contract.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -31,11 +32,9 @@ const never = () => new AbortController().signal;
 const HELLO: ModelRequest = { messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }] };
 
 /** A model of the SDK as somebody else may write it. */
-function handmade(doStream: LanguageModelV4['doStream'], timeouts = {}) {
+function handmade(doStream: LanguageModelV4['doStream']) {
   const model = { specificationVersion: 'v4', provider: 'own', modelId: 'm', supportedUrls: {}, doStream };
-  return aiSdkProvider({ name: 'own', model: () => model as unknown as LanguageModelV4, timeouts }).model(
-    'm',
-  );
+  return aiSdkProvider({ name: 'own', model: () => model as unknown as LanguageModelV4 }).model('m');
 }
 
 function streamOf(...parts: LanguageModelV4StreamPart[]) {
@@ -52,6 +51,13 @@ const FINISH = {
 } as const satisfies LanguageModelV4StreamPart;
 
 describe('a model of the AI SDK', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   test('gets the conversation in its own words', async () => {
     let options: LanguageModelV4CallOptions | undefined;
     const model = handmade(async (given) => {
@@ -189,12 +195,32 @@ describe('a model of the AI SDK', () => {
     await cancelled.promise;
   });
 
+  test('that says nothing more has failed', async () => {
+    const model = handmade(async () => ({
+      stream: new ReadableStream({
+        start: (controller) => controller.enqueue({ type: 'text-delta', id: 't', delta: 'Hel' }),
+      }),
+    }));
+    const sink = new RecordingSink();
+    const spoken = Promise.withResolvers<void>();
+    sink.onCall = spoken.resolve;
+    const finished = model.stream(HELLO, sink, never());
+    await spoken.promise;
+
+    vi.advanceTimersByTime(MODEL_TIMEOUTS.betweenChunks);
+
+    await expect(finished).rejects.toThrow('The model provider sent nothing for 60 s');
+  });
+
   test('that says nothing has failed', async () => {
-    const model = handmade(() => new Promise(() => undefined), { firstToken: 30 });
+    const failed = failure(
+      handmade(() => new Promise(() => undefined)),
+      HELLO,
+    );
 
-    const error = await failure(model, HELLO);
+    vi.advanceTimersByTime(MODEL_TIMEOUTS.firstToken);
 
-    expect(error.message).toBe('The model provider sent nothing for 0.03 s');
+    expect((await failed).message).toBe('The model provider sent nothing for 120 s');
   });
 
   test('that throws something else has failed, and can be asked again', async () => {

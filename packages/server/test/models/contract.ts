@@ -25,8 +25,12 @@ export interface HeldScene extends Scene {
 
 export interface Subject {
   readonly name: string;
-  /** Says exactly `text`, in at least 20 pieces, after some reasoning. */
+  /** Reasons with exactly `reasoned`, and then does something of the kind `next`. */
+  reasoning(): { readonly scene: Scene; readonly reasoned: string; readonly next: 'text' | 'toolCall' };
+  /** Says exactly `text`, in at least 20 pieces. */
   text(): { readonly scene: Scene; readonly text: string };
+  /** Like `text`, but the provider sends all pieces at once. */
+  burst(): { readonly scene: Scene; readonly text: string };
   /** Calls these tools in one answer. */
   tools(): { readonly scene: Scene; readonly calls: readonly { name: string; arguments: unknown }[] };
   /** Says at most three tokens of a longer answer because of `maxOutputTokens`. */
@@ -61,7 +65,18 @@ export function modelContract(subject: Subject): void {
   };
 
   describe(`model contract: ${subject.name}`, () => {
-    scene('text', 'streams reasoning and text in order, in pieces', async () => {
+    scene('reasoning', 'streams reasoning before what comes of it', async () => {
+      const { scene, reasoned, next } = subject.reasoning();
+      const sink = new RecordingSink();
+
+      await scene.model.stream(scene.request, sink, never());
+
+      const kinds = sink.calls.map(([kind]) => kind);
+      expect(sink.reasoned).toBe(reasoned);
+      expect(kinds.filter((kind, n) => kind !== kinds[n - 1])).toEqual(['reasoning', next]);
+    });
+
+    scene('text', 'streams text in order, in pieces', async () => {
       const { scene, text } = subject.text();
       const sink = new RecordingSink();
 
@@ -101,31 +116,33 @@ export function modelContract(subject: Subject): void {
       expect(finish.usage).toEqual(usage);
     });
 
-    scene('text', 'puts nothing more while the sink is full, and loses nothing', async () => {
-      const { scene, text } = subject.text();
-      const sink = new RecordingSink();
-      sink.isFull = (calls) => calls % 3 === 0;
+    for (const kind of ['text', 'burst'] as const) {
+      scene(kind, `puts nothing more while the sink is full, and loses nothing (${kind})`, async () => {
+        const { scene, text } = subject[kind]();
+        const sink = new RecordingSink();
+        sink.isFull = (calls) => calls % 3 === 0;
 
-      const finished = scene.model.stream(scene.request, sink, never());
-      const seen: number[] = [];
-      let running = true;
-      const watch = finished.finally(() => {
-        running = false;
+        const finished = scene.model.stream(scene.request, sink, never());
+        const seen: number[] = [];
+        let running = true;
+        const watch = finished.finally(() => {
+          running = false;
+        });
+        while (running) {
+          await Promise.race([sink.waiting, watch]);
+          if (!running) break;
+          // Two full turns of the event loop: whatever is on its way would arrive.
+          await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+          seen.push(sink.calls.length);
+          sink.empty();
+        }
+
+        await finished;
+        expect(sink.said).toBe(text);
+        expect(seen.length).toBeGreaterThanOrEqual(6);
+        expect(seen).toEqual(seen.map((_, index) => (index + 1) * 3));
       });
-      while (running) {
-        await Promise.race([sink.waiting, watch]);
-        if (!running) break;
-        // Two full turns of the event loop: whatever is on its way would arrive.
-        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-        seen.push(sink.calls.length);
-        sink.empty();
-      }
-
-      await finished;
-      expect(sink.said).toBe(text);
-      expect(seen.length).toBeGreaterThanOrEqual(6);
-      expect(seen).toEqual(seen.map((_, index) => (index + 1) * 3));
-    });
+    }
 
     scene('text', 'rejects with what the sink rejects with', async () => {
       const { scene } = subject.text();
@@ -182,8 +199,8 @@ export function modelContract(subject: Subject): void {
       });
     }
 
-    scene('held', 'is silent after it was aborted', async () => {
-      const { scene } = subject.text();
+    scene('burst', 'is silent after it was aborted', async () => {
+      const { scene } = subject.burst();
       const sink = new RecordingSink();
       const abort = new AbortController();
       const reason = new Error('stop');

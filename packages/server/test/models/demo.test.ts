@@ -1,6 +1,7 @@
 import { ApiError } from '@llmgine/protocol';
 import { describe, expect, test } from 'vitest';
 import { demo } from '../../src/models/demo.ts';
+import { DEMO_NOTICE } from '../../src/models/demo-answer.ts';
 import type { ModelRequest, ToolSpec } from '../../src/models/types.ts';
 import { BUILTIN_TOOLS } from '../../src/tools/builtin.ts';
 import { ToolRegistry } from '../../src/tools/registry.ts';
@@ -30,12 +31,20 @@ async function answer(request: ModelRequest) {
 const WIRE = 'there is no provider behind the demo model';
 const fast = (request: ModelRequest) => ({ model: demo().model('fast'), request });
 
+const TEXT = {
+  scene: fast(ask('write 40 words')),
+  text: `${Array.from({ length: 4 }, () => 'one two three four five six seven eight nine ten').join(' ')}\n\n${DEMO_NOTICE}`,
+};
+
 modelContract({
   name: 'demo',
-  text: () => ({
-    scene: fast(ask('write 40 words')),
-    text: `${Array.from({ length: 4 }, () => 'one two three four five six seven eight nine ten').join(' ')}\n\nI am the demo model of LLMgine API and follow simple rules. For a real model set OPENAI_API_KEY, or LLMGINE_API_MODEL=provider:model (with OPENAI_BASE_URL for a server of your own).`,
+  reasoning: () => ({
+    scene: fast(ask('what is 1 + 1?', { tools: TOOLS })),
+    reasoned: 'The question needs a tool, so I call calculate.',
+    next: 'toolCall',
   }),
+  text: () => TEXT,
+  burst: () => TEXT,
   tools: () => ({
     scene: fast(ask('What is 2 * (3+4), and what time is it in Europe/Berlin?', { tools: TOOLS })),
     calls: [

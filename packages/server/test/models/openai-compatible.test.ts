@@ -1,11 +1,12 @@
 import { createServer, type Server } from 'node:net';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type ModelScript,
   type ModelServer,
   startModelServer,
 } from '../../../../tests/helpers/model-server.ts';
 import { type ClosableProvider, openAICompatible } from '../../src/models/openai-compatible.ts';
+import { MODEL_TIMEOUTS } from '../../src/models/stall-timer.ts';
 import type { ModelRequest } from '../../src/models/types.ts';
 import { failure, modelContract, SECRET } from './contract.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -13,6 +14,14 @@ import { wireSubject } from './wire-subject.ts';
 
 let server: ModelServer;
 let provider: ClosableProvider;
+
+// The time of the tests stands still; sockets are real.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 beforeEach(async () => {
   server = await startModelServer();
@@ -165,14 +174,13 @@ describe('the answer', () => {
   });
 
   test('does not wait for a server that keeps the response open after [DONE]', async () => {
-    const strict = openAICompatible({ baseURL: server.baseUrl, timeouts: { afterEnd: 10 } });
-    server.script({ steps: [{ text: 'Hello' }, { raw: 'data: [DONE]\n\n' }, { gate: server.gate() }] });
-
-    const finish = await strict.model('m').stream(HELLO, new RecordingSink(), never());
+    const { finish } = await run({
+      steps: [{ text: 'Hello' }, { raw: 'data: [DONE]\n\n' }, { gate: server.gate() }],
+    });
+    vi.advanceTimersByTime(MODEL_TIMEOUTS.afterEnd);
 
     expect(finish.finishReason).toBe('other');
     await server.requests[0]?.closed;
-    await strict.close();
   });
 
   test.each([
@@ -244,6 +252,31 @@ describe('the answer', () => {
     const { sink } = await run({ steps: [{ raw }] });
 
     expect(sink.said).toBe('a\ufffd\ufffdb');
+  });
+});
+
+describe('one chunk with several pieces', () => {
+  const both = { raw: 'data: {"choices":[{"delta":{"reasoning_content":"Hm","content":"Yes"}}]}\n\n' };
+
+  test('is put piece by piece', async () => {
+    const { sink } = await run({ steps: [both] });
+
+    expect(sink.calls).toEqual([
+      ['reasoning', 'Hm'],
+      ['text', 'Yes'],
+    ]);
+  });
+
+  test('is not put to its end when it is aborted by the first', async () => {
+    const abort = new AbortController();
+    const reason = new Error('stop');
+    const sink = new RecordingSink();
+    sink.onCall = () => abort.abort(reason);
+    server.script({ steps: [both] });
+
+    await expect(provider.model('m').stream(HELLO, sink, abort.signal)).rejects.toBe(reason);
+
+    expect(sink.calls).toEqual([['reasoning', 'Hm']]);
   });
 });
 
@@ -337,46 +370,47 @@ describe('what goes wrong', () => {
     expect(error.message).toMatch(/cannot be understood/);
   });
 
-  test('a provider that says nothing', async () => {
-    const impatient = openAICompatible({ baseURL: server.baseUrl, timeouts: { firstToken: 50 } });
-    server.script({ headersGate: server.gate() }, { steps: [{ gate: server.gate() }] });
+  test.each([
+    ['before its headers', () => ({ headersGate: server.gate() })],
+    ['after its headers', () => ({ steps: [{ gate: server.gate() }] })],
+  ])('a provider that says nothing %s', async (_, script) => {
+    server.script(script());
+    const failed = failure(provider.model('m'), HELLO);
+    await server.received(1);
 
-    const beforeHeaders = await failure(impatient.model('m'), HELLO);
-    const afterHeaders = await failure(impatient.model('m'), HELLO);
+    vi.advanceTimersByTime(MODEL_TIMEOUTS.firstToken);
 
-    expect(beforeHeaders.message).toBe('The model provider sent nothing for 0.05 s');
-    expect(afterHeaders.message).toBe('The model provider sent nothing for 0.05 s');
+    expect((await failed).message).toBe('The model provider sent nothing for 120 s');
     await server.requests[0]?.closed;
-    await impatient.close();
   });
 
   test('a provider that says nothing more', async () => {
-    const impatient = openAICompatible({ baseURL: server.baseUrl, timeouts: { betweenChunks: 50 } });
+    const sink = new RecordingSink();
+    const spoken = Promise.withResolvers<void>();
+    sink.onCall = spoken.resolve;
     server.script({ steps: [{ text: 'Hel' }, { gate: server.gate() }] });
+    const finished = provider.model('m').stream(HELLO, sink, never());
+    await spoken.promise;
 
-    const error = await failure(impatient.model('m'), HELLO);
+    vi.advanceTimersByTime(MODEL_TIMEOUTS.betweenChunks);
 
-    expect(error.message).toBe('The model provider sent nothing for 0.05 s');
+    await expect(finished).rejects.toThrow('The model provider sent nothing for 60 s');
     await server.requests[0]?.closed;
-    await impatient.close();
   });
 
-  test('a full sink is not the silence of the provider', async () => {
-    const impatient = openAICompatible({ baseURL: server.baseUrl, timeouts: { betweenChunks: 20 } });
+  test('a full sink, which is not the silence of the provider', async () => {
     const gate = server.gate();
     const sink = new RecordingSink();
     sink.isFull = (calls) => calls === 1;
     server.script({ steps: [{ text: 'Hel' }, { gate }, { text: 'lo' }] });
-
-    const finished = impatient.model('m').stream(HELLO, sink, never());
+    const finished = provider.model('m').stream(HELLO, sink, never());
     await sink.waiting;
-    // Longer than the limit: a timer of the same kind, started later, has run out.
-    await new Promise((resolve) => setTimeout(resolve, 40));
+
+    vi.advanceTimersByTime(2 * MODEL_TIMEOUTS.firstToken);
     gate.release();
     sink.empty();
 
     await expect(finished).resolves.toMatchObject({ finishReason: 'stop' });
-    await impatient.close();
   });
 
   test('a provider that is closed', async () => {

@@ -26,15 +26,21 @@ export function wireSubject(name: string, server: () => ModelServer, model: () =
       closed: request.then(({ closed }) => closed),
     } satisfies HeldScene;
   };
-  const words = Array.from({ length: 30 }, (_, n) => `wörd${n} 😀 `);
+  const words = Array.from({ length: 32 }, (_, n) => ({ text: `wörd${n} 😀 ` }));
 
   return {
     name,
-    text: () => ({
+    reasoning: () => ({
       scene: scene({
-        steps: [{ reasoning: 'Hm, ' }, { reasoning: 'so.' }, ...words.map((text) => ({ text }))],
+        steps: [{ reasoning: 'Hm, ' }, { reasoning: 'so.', field: 'reasoning' }, { text: 'Yes' }],
       }),
-      text: words.join(''),
+      reasoned: 'Hm, so.',
+      next: 'text',
+    }),
+    text: () => ({ scene: scene({ steps: words }), text: words.map(({ text }) => text).join('') }),
+    burst: () => ({
+      scene: scene({ steps: words, burst: true }),
+      text: words.map(({ text }) => text).join(''),
     }),
     tools: () => ({
       scene: scene({
