@@ -61,11 +61,13 @@ function answerInWords(
     return Array.from({ length: words }, (_, n) => FILLER[n % FILLER.length]).join(' ');
   const files = message?.parts.filter((part) => part.type === 'file') ?? [];
   const attached = files.length === 0 ? '' : ` Attached: ${files.map((file) => file.mime_type).join(', ')}.`;
-  const able =
-    tools.length === 0
-      ? ''
-      : ` I can call ${tools.map(({ name }) => name).join(', ')}: ask me what 2 * (3 + 4) is, or what time it is.`;
+  const able = tools.length === 0 ? '' : ` Try me: ${tools.map(suggestion).join(' ')}`;
   return `You said: "${shorten(prompt)}".${attached}${able}`;
+}
+
+function suggestion({ name }: ToolSpec): string {
+  if (name === 'calculate') return 'what is 2 * (3 + 4)?';
+  return name === 'current_time' ? 'what time is it?' : `call ${name}`;
 }
 
 function shorten(prompt: string): string {
