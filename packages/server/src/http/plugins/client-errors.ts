@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '@llmgine/protocol';
 import type { Logger } from 'pino';
-import { badRequest, HttpProblem, PROBLEM_MEDIA_TYPE, problemBody } from '../problem.ts';
+import { badRequest, HttpProblem } from '../problem.ts';
 import { endWithProblem, newRequestId } from '../raw-problem.ts';
 
 const REQUEST_LINE = /^[A-Za-z-]{1,32} \S+ HTTP\/1\.[01]\r?\n/;
@@ -47,12 +47,8 @@ export function createClientErrorHandler(logger: Logger): {
       server.on('request', (request: IncomingMessage, response: ServerResponse) => {
         responses.set(request.socket, response);
       });
-      server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-        const error = badRequest('The expectation of the Expect header cannot be met', 417);
-        const body = JSON.stringify(problemBody(error, { instance: '/', requestId: newRequestId() }));
-        response
-          .writeHead(417, { 'content-type': PROBLEM_MEDIA_TYPE, 'cache-control': 'no-store' })
-          .end(body);
+      server.on('checkExpectation', (request: IncomingMessage) => {
+        refuse(request.socket, badRequest('The expectation of the Expect header cannot be met', 417));
       });
       server.on('connect', (_request: IncomingMessage, socket: Duplex) => refuse(socket, methodNotAllowed()));
     },

@@ -9,6 +9,12 @@ import type { HttpApp } from '../types.ts';
 export function registerProblems(app: HttpApp, config: APIConfig, metrics: Metrics): void {
   app.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown);
+    if (reply.raw.destroyed) {
+      // Nobody is left to tell; what was thrown is most often that very fact.
+      request.log.debug({ err: thrown }, 'the client is gone');
+      reply.send();
+      return;
+    }
     if (error.code === 'INTERNAL_ERROR') {
       request.log.error({ err: error.cause ?? error }, 'request failed');
     } else if (problemStatus(error) >= 500) {
