@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { matching, object, oneOf, origins, seconds, text, truth, whole } from './fields.ts';
+
+const DAY = 86_400;
+const GIB = 1_073_741_824;
+
+/**
+ * Every setting. The name in code is camelCase; in the environment it is `LLMGINE_API_` and upper snake case, in the
+ * file snake case.
+ */
+export const configSchema = z.object({
+  title: text(200).default('LLMgine API').describe('API title'),
+  version: text(100).default('1.0.0').describe('Version of your API, shown in `/` and `/openapi.json`'),
+  host: text(255).default('0.0.0.0').describe('Host to bind to'),
+  port: whole(0, 65_535).default(8000).describe('Port to bind to; 0 takes a free one'),
+  debug: truth().default(false).describe('Details in errors and logs, never secrets'),
+  maxSessions: whole(1, 100_000_000).default(100).describe('Maximum concurrent sessions'),
+  sessionTimeout: seconds(0, 10 * 365 * DAY)
+    .default(3600)
+    .describe('Seconds untouched after which a session expires; 0 = never'),
+  sessionIdleTimeout: seconds(0, 10 * 365 * DAY)
+    .default(300)
+    .describe('Seconds untouched after which a session is idle'),
+
+  key: matching(/^[\x21-\x7e]{16,512}$/, '16 to 512 ASCII characters without spaces')
+    .optional()
+    .describe('Bootstrap API key; with it, every caller needs it'),
+  corsOrigins: origins().default([]).describe('Browser origins besides local ones, separated by commas'),
+
+  dataDir: text(1000).default('./data').describe('Folder of the embedded database; created when missing'),
+  databaseUrl: matching(/^(sqlite:.+|:memory:)$/, '`sqlite:PATH` or `:memory:`')
+    .optional()
+    .describe('`sqlite:PATH` or `:memory:`; default `llmgine.db` in the data folder'),
+  sqliteSynchronous: oneOf(['normal', 'full']).default('normal').describe('`full` also survives power loss'),
+
+  model: matching(/^[a-z0-9-]+(:.+)?$/, '`provider:model`, for example openai-compatible:llama3')
+    .optional()
+    .describe('Default model as `provider:model`; without it, what is configured, else `demo`'),
+  modelAdapter: oneOf(['lean', 'ai-sdk']).default('lean').describe('Adapter for the OpenAI-compatible wire'),
+
+  maxConcurrentRuns: whole(1, 10_000).default(64).describe('Runs that execute at once'),
+  runTimeout: seconds(0.1, 7 * DAY)
+    .default(600)
+    .describe('Seconds a run may take'),
+  shutdownGrace: seconds(0, 3600)
+    .default(10)
+    .describe('Seconds that runs get to finish when the server stops'),
+
+  maxBodySize: whole(1024, GIB).default(1_048_576).describe('Bytes of a REST body'),
+  websocketMaxMessageSize: whole(1024, GIB)
+    .default(1_048_576)
+    .describe('Bytes of an inbound WebSocket message'),
+  websocketMaxFragments: whole(1, 16_384).default(256).describe('Fragments of an inbound WebSocket message'),
+  websocketMaxBuffer: whole(16_384, GIB)
+    .default(1_048_576)
+    .describe('Unsent bytes after which a connection is closed with 4009'),
+  websocketStallTimeout: seconds(0.05, 3600)
+    .default(10)
+    .describe('Seconds without progress after which a full connection is closed with 4009'),
+  websocketHeartbeat: seconds(0.05, 3600)
+    .default(30)
+    .describe('Seconds between pings; a peer that misses two is dead'),
+  websocketMessageRate: whole(1, 1_000_000)
+    .default(50)
+    .describe('Inbound messages a second, per connection and per principal (not for the same machine)'),
+  websocketMessageBurst: whole(1, 1_000_000)
+    .default(100)
+    .describe('Inbound messages at once before the rate counts'),
+  handlerTimeout: seconds(0.05, 3600).default(30).describe('Seconds a message handler may take'),
+
+  logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .optional()
+    .describe('Default `info`, `debug` in debug mode'),
+  logFormat: oneOf(['auto', 'json', 'pretty'])
+    .default('auto')
+    .describe('`auto`: pretty on a terminal, else JSON'),
+
+  custom: object().default({}).describe('Settings of your own; handlers and engines see them'),
+});
+
+/** What a configuration holds. */
+export type ConfigValues = z.output<typeof configSchema>;
+/** What a configuration is made from. Values may be text, as in the environment. */
+export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigKey = keyof ConfigValues;
+
+export const CONFIG_KEYS = Object.keys(configSchema.shape) as readonly ConfigKey[];
+
+/** Values that no error, log or answer may show. `custom` is whatever people put there, so it counts too. */
+export const SECRET_KEYS: ReadonlySet<ConfigKey> = new Set(['key', 'custom']);
+
+export const ENV_PREFIX = 'LLMGINE_API_';
+/** The variable that names the file. */
+export const FILE_VARIABLE = `${ENV_PREFIX}CONFIG`;
+
+/** The setting's name in the environment. */
+export function envName(key: ConfigKey): string {
+  return ENV_PREFIX + fileName(key).toUpperCase();
+}
+
+/** The setting's name in the file. */
+export function fileName(key: ConfigKey): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
