@@ -33,16 +33,19 @@ export function lockDatabase(path: string, reportError: (error: unknown) => void
     connection.close();
     throw isBusy(error) ? new StorageInUseError(inUse(path, pidFile)) : error;
   }
-  try {
-    // Only for the message above; never read to decide anything.
-    writeFileSync(pidFile, `${process.pid}\n`);
-  } catch (error) {
-    reportError(error);
-  }
+  // Only for the message above; never read to decide anything.
+  const attempt = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      reportError(error);
+    }
+  };
+  attempt(() => writeFileSync(pidFile, `${process.pid}\n`));
   return {
     release: () => {
       if (!connection.isOpen) return;
-      rmSync(pidFile, { force: true });
+      attempt(() => rmSync(pidFile, { force: true }));
       connection.close();
     },
   };

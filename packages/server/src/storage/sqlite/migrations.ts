@@ -161,7 +161,7 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createIndex('runs_queued')
     .on('runs')
-    .columns(['position', 'session'])
+    .columns(['session', 'position'])
     .where(sql.ref('status'), '=', 'queued')
     .execute();
   await db.schema

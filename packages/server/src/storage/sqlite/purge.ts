@@ -46,7 +46,7 @@ export class Purge {
       let left = limit;
       for (let next = this.#next.get({}); next; next = this.#next.get({})) {
         const session = next.position;
-        for (const part of this.#parts) if (left > 0) left -= part.run({ session, limit: left });
+        for (const part of this.#parts) left -= part.run({ session, limit: left });
         // The row of the session goes last, so that what is left of it is found again.
         if (left === 0) return true;
         left -= this.#session.run({ session });

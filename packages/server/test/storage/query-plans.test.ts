@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import {
+  ALL,
+  appended,
+  createSession,
+  ENGINE,
+  event,
+  finishRun,
+  message,
+  OWNER,
+  queueRun,
+  startedRun,
+} from '../../../../tests/contracts/storage/fixtures.ts';
+import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
+import { temporaryFolder } from './folder.ts';
+
+/** Indices that hold only the few rows that are asked for, so reading one from end to end is what is meant. */
+const SMALL_INDICES = ['runs_queued', 'runs_running', 'sessions_deleted'];
+/** Read from one end, as far as the limit goes. */
+const ORDERED_INDICES = ['sessions_at_rest'];
+/** Made from the few rows of `runs_queued`. */
+const SMALL_SORTS = ['queued'];
+
+let statements: Set<string>;
+
+/** Every statement that is prepared, by whatever part of the storage: nobody keeps a list of queries by hand. */
+beforeEach(() => {
+  statements = new Set();
+  const prepare = DatabaseSync.prototype.prepare;
+  vi.spyOn(DatabaseSync.prototype, 'prepare').mockImplementation(function (this: DatabaseSync, sql, ...rest) {
+    statements.add(sql);
+    return prepare.call(this, sql, ...rest);
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+it('no query reads a whole table or sorts what an index has in order', async () => {
+  const path = join(await temporaryFolder(), 'llmgine.db');
+  const setUp = await openSqliteStorage({ path, synchronous: 'normal' });
+  await setUp.close();
+  statements.clear();
+  const storage = await openSqliteStorage({ path, synchronous: 'normal' });
+  const session = await createSession(storage, { engine: ENGINE, metadata: { a: 1, b: 2 } });
+  const runId = await startedRun(storage, session);
+  await queueRun(storage, session);
+  await appended(storage, session, {
+    fence: { runId },
+    events: [event('message_completed', { eventId: 'one' })],
+    writes: [
+      { kind: 'open_message', runId, eventIndex: 0 },
+      { kind: 'insert_message', message: message('hi', { run_id: runId }), eventIndex: 0 },
+      finishRun(runId),
+    ],
+    touchedAt: 9000,
+  });
+  const page = { limit: 10, before: 100 };
+  for (const status of [undefined, 'idle', 'running', 'failed'] as const) {
+    for (const metadata of [undefined, { a: '1' }, { a: '1', b: '2', c: '3' }]) {
+      for (const position of [{}, { before: 100 }, { offset: 10 }]) {
+        await storage.listSessions(OWNER, {
+          ...ALL,
+          ...position,
+          expiredBefore: 10,
+          ...(status === undefined ? {} : { status }),
+          ...(metadata === undefined ? {} : { metadata }),
+        });
+      }
+    }
+  }
+  await storage.readMessages(session, page);
+  await storage.listRuns(session, { limit: 10 });
+  await storage.listRuns(session, { ...page, status: 'failed' });
+  await storage.purge(1);
+  await storage.close();
+
+  const database = new DatabaseSync(path);
+  const queries = [...statements].filter(
+    (sql) => /^\s*(select|insert|update|delete)\b/i.test(sql) && !/kysely|sqlite_master|pragma/i.test(sql),
+  );
+  const findings = queries.flatMap((sql) =>
+    database
+      .prepare(`explain query plan ${sql}`)
+      .all()
+      .map(({ detail }) => String(detail))
+      .filter((detail) => !isGood(detail, sql))
+      .map((detail) => `${detail}: ${sql}`),
+  );
+  database.close();
+
+  expect(findings).toEqual([]);
+  // As many as there are shapes of queries; should it fall, this test has lost sight of them.
+  expect(queries.length).toBeGreaterThan(60);
+});
+
+function isGood(detail: string, sql: string): boolean {
+  if (detail.startsWith('USE TEMP B-TREE')) return SMALL_SORTS.some((name) => sql.includes(`"${name}"`));
+  if (!detail.startsWith('SCAN')) return true;
+  const index = / USING (?:COVERING )?INDEX (\w+)/.exec(detail)?.[1];
+  if (index === undefined) return /^SCAN (queued|rows|CONSTANT ROW)$/.test(detail);
+  return SMALL_INDICES.includes(index) || (ORDERED_INDICES.includes(index) && / limit \?$/.test(sql));
+}
