@@ -21,5 +21,9 @@ export function parseWith<Schema extends z.ZodType>(
   const errors = fieldErrors(result.error, prefix);
   const first = errors[0];
   const place = first?.path ? `${first.path}: ` : '';
-  throw new ApiError('VALIDATION_ERROR', `${what} failed validation: ${place}${first?.message ?? 'invalid'}`, { errors });
+  throw new ApiError(
+    'VALIDATION_ERROR',
+    `${what} failed validation: ${place}${first?.message ?? 'invalid'}`,
+    { errors },
+  );
 }
