@@ -9,7 +9,9 @@ import { EngineService } from './engines/service.ts';
 import { singlePassEngine } from './engines/single-pass/engine.ts';
 import { toolChatEngine } from './engines/tool-chat/engine.ts';
 import type { EngineDefinition } from './engines/types.ts';
+import { connectCallbacks } from './extensibility/callbacks.ts';
 import { ExtensibleAPIFactory } from './extensibility/factory.ts';
+import { mountRouters } from './extensibility/router.ts';
 import { MessageTypes } from './handlers/registry.ts';
 import { refuseUpgrade } from './http/refuse-upgrade.ts';
 import { createHttpServer } from './http/server.ts';
@@ -57,7 +59,9 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const config = options.config instanceof APIConfig ? options.config : new APIConfig(options.config);
   const logger = options.logger ?? createLogger(config.values);
   for (const warning of config.warnings) logger.warn(warning);
-  const storage = await openStorage(config.values);
+  const storage = await openStorage(config.values, {
+    onError: (stage, error) => logger.error({ err: error, stage }, `${stage} failed`),
+  });
   try {
     const app = await App.build(config, logger, storage, options.apiFactory ?? new ExtensibleAPIFactory());
     await app.start();
@@ -121,7 +125,7 @@ export class App {
     ] as unknown as EngineDefinition[];
     for (const definition of definitions) registry.register(definition);
     const messages = new MessageTypes();
-    factory.registerMessages(messages);
+    factory.registerMessages(messages, () => messaging);
 
     const engines = new EngineService({
       registry,
@@ -183,19 +187,8 @@ export class App {
     const gateway = new Gateway(services, refuseUpgrade);
     gateway.attach(http.server);
     const messaging = new Messaging(gateway);
-    for (const { prefix, router } of factory.routers) {
-      await http.register(async (scope) => router(scope as never, { services, messaging }), { prefix });
-    }
-    for (const callbacks of factory.callbacks) {
-      gateway.onEvent({
-        onConnect: (connection) => callbacks.onConnect?.(connection),
-        onDisconnect: (connection) => callbacks.onDisconnect?.(connection),
-      });
-      sessions.onEvent({
-        onCreated: (session) => callbacks.onSessionCreated?.(session),
-        onClosed: (key, reason) => callbacks.onSessionClosed?.(key, reason),
-      });
-    }
+    await mountRouters(factory.routers, http, { services, messaging });
+    connectCallbacks(factory.callbacks, { gateway, sessions, report });
     return new App({ services, executor, http, gateway, models }, messaging);
   }
 

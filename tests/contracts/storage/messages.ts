@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SessionKey, Storage } from '../../../packages/server/src/storage/types.ts';
+import { MAX_PAGE_SIZE, type SessionKey, type Storage } from '../../../packages/server/src/storage/types.ts';
 import {
   appended,
   createSession,
@@ -46,9 +46,37 @@ export function describeMessages(openFresh: OpenFresh): void {
         events: [],
       });
     });
+
+    it('come in pages of bounded size, of at least one event', async () => {
+      const { storage } = data;
+      const session = await createSession(storage);
+      const payload = JSON.stringify({ text: 'x'.repeat(MAX_PAGE_SIZE * 0.6) });
+      await appended(storage, session, {
+        events: [event('custom:big', { payload }), event('custom:big', { payload }), event()],
+      });
+      const seqs = async (after: number) =>
+        (await storage.readEvents(session, after, 100))?.events.map(({ seq }) => seq);
+
+      expect([await seqs(0), await seqs(1), await seqs(3)]).toEqual([[1], [2, 3], []]);
+    });
   });
 
   describe('pages', () => {
+    it('are of bounded size, and have at least one message', async () => {
+      const { storage } = data;
+      const session = await createSession(storage);
+      for (const letter of ['a', 'b']) await say(storage, session, letter.repeat(MAX_PAGE_SIZE * 0.6));
+
+      const newest = await storage.readMessages(session, { limit: 5 });
+      const oldest = await storage.readMessages(session, { limit: 5, before: newest?.next ?? 0 });
+
+      expect([newest, oldest].map((page) => textsOf(page?.messages ?? []).map(([first]) => first))).toEqual([
+        ['b'],
+        ['a'],
+      ]);
+      expect(oldest?.next).toBeNull();
+    });
+
     it('go from the newest page back, each oldest first', async () => {
       const { storage } = data;
       const session = await createSession(storage);

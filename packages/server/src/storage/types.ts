@@ -16,6 +16,9 @@ import type {
 } from '@llmgine/protocol';
 import type { LogEvent } from './log-event.ts';
 
+/** Characters of JSON that a page of events or messages holds at most, unless a single one has more. */
+export const MAX_PAGE_SIZE = 1_048_576;
+
 /** Whose data is asked for. There is no query without it. */
 export interface Scope {
   readonly tenantId: string;
@@ -236,9 +239,15 @@ export interface Storage {
   purge(limit: number): Promise<boolean>;
   counts(): Promise<{ readonly sessions: number; readonly engines: number }>;
 
-  /** Events after `after`, in order, at most `limit`; null when the session is not there. */
+  /**
+   * Events after `after`, in order: at most `limit`, and fewer when they have more than `MAX_PAGE_SIZE` together; an
+   * empty page means that there are none. Null when the session is not there.
+   */
   readEvents(key: SessionKey, after: number, limit: number): Promise<EventPage | null>;
-  /** Messages before `before` (exclusive, a message position), newest page last; null when the session is not there. */
+  /**
+   * The newest messages before `before` (a message position, exclusive), oldest first: at most `limit`, and fewer when
+   * they have more than `MAX_PAGE_SIZE` together. Null when the session is not there.
+   */
   readMessages(key: SessionKey, options: { limit: number; before?: number }): Promise<MessagePage | null>;
   /** Messages, unfinished runs and the open message as of one moment. */
   snapshot(key: SessionKey, options: { limit: number; before?: number }): Promise<Snapshot | null>;

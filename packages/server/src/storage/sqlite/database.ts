@@ -19,6 +19,8 @@ export interface DatabaseOptions {
 export interface Prepared<Args, Row> {
   get(args: Args): Row | undefined;
   all(args: Args): Row[];
+  /** The first rows that have at most `max` together, each of a size, and always one; `cut` when there were more. */
+  upTo(args: Args, max: number, size: (row: Row) => number): { rows: Row[]; cut: boolean };
   /** The number of changed rows. */
   run(args: Args): number;
 }
@@ -90,6 +92,16 @@ export class Database {
     return {
       get: (args) => statement.get(...bind(args)) as Row | undefined,
       all: (args) => statement.all(...bind(args)) as Row[],
+      upTo: (args, max, size) => {
+        const rows: Row[] = [];
+        let sum = 0;
+        for (const row of statement.iterate(...bind(args)) as Iterable<Row>) {
+          sum += size(row);
+          if (sum > max && rows.length > 0) return { rows, cut: true };
+          rows.push(row);
+        }
+        return { rows, cut: false };
+      },
       run: (args) => Number(statement.run(...bind(args)).changes),
     };
   }

@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import { LogEvent } from '../log-event.ts';
-import type { EventPage, SessionKey } from '../types.ts';
+import { type EventPage, MAX_PAGE_SIZE, type SessionKey } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
 import type { EventsTable } from './schema.ts';
 import type { Sessions } from './sessions.ts';
@@ -45,7 +45,11 @@ export class Events {
     const session = this.#sessions.find(key);
     if (!session) return null;
     const { position, epoch, head_seq: headSeq } = session;
-    const rows = this.#after.all({ session: position, after, limit });
+    const { rows } = this.#after.upTo(
+      { session: position, after, limit },
+      MAX_PAGE_SIZE,
+      (row) => row.payload.length,
+    );
     return { epoch, headSeq, events: rows.map((row) => toEvent(epoch, row)) };
   }
 

@@ -1,5 +1,5 @@
 import type { Message } from '@llmgine/protocol';
-import type { MessagePage, SessionKey, Snapshot } from '../types.ts';
+import { MAX_PAGE_SIZE, type MessagePage, type SessionKey, type Snapshot } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Events } from './events.ts';
 import type { Runs } from './runs.ts';
@@ -73,11 +73,15 @@ export class Messages {
   }
 
   #page(session: FoundSession, { limit, before = Number.MAX_SAFE_INTEGER }: PageOptions): MessagePage {
-    const rows = this.#before.all({ session: session.position, before, limit: limit + 1 });
+    const { rows, cut } = this.#before.upTo(
+      { session: session.position, before, limit: limit + 1 },
+      MAX_PAGE_SIZE,
+      (row) => row.message.length,
+    );
     const shown = rows.slice(0, limit);
     return {
       messages: shown.toReversed().map(toMessage),
-      next: rows.length > limit ? (shown.at(-1)?.seq ?? null) : null,
+      next: cut || rows.length > limit ? (shown.at(-1)?.seq ?? null) : null,
       epoch: session.epoch,
       headSeq: session.head_seq,
     };
