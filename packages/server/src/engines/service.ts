@@ -1,7 +1,7 @@
 /** EngineService: makes engines of the registered types and links them to sessions. */
 import { randomBytes } from 'node:crypto';
 import { ApiError, type EngineTypeInfo, type JsonObject, type LinkedEngine } from '@llmgine/protocol';
-import type { Append, AppendOutcome, EngineRow, SessionKey, SessionRow } from '../storage/types.ts';
+import type { Append, AppendOutcome, EngineRow, SessionKey, SessionRow, Write } from '../storage/types.ts';
 import { fieldErrors } from '../validation.ts';
 import { EngineRegistry } from './registry.ts';
 import type { Engine, EngineCommand, EngineServices } from './types.ts';
@@ -70,11 +70,16 @@ export class EngineService {
     session: SessionRow,
     body: { readonly engine_type: string; readonly engine_config?: Record<string, unknown> | undefined },
   ): Promise<LinkedEngine> {
-    return this.attach(session, await this.create(body.engine_type, body.engine_config ?? {}));
+    const engine = await this.create(body.engine_type, body.engine_config ?? {});
+    return this.announce(session, engine, [{ kind: 'link_engine', engine }]);
   }
 
-  /** Links an engine that was made before. Throws `RUN_IN_PROGRESS` while a run is unfinished. */
-  async attach(session: SessionKey, engine: EngineRow): Promise<LinkedEngine> {
+  /** Says in the log of the session that this engine is linked, together with the rows that say so where they are not written yet. */
+  async announce(
+    session: SessionKey,
+    engine: EngineRow,
+    writes: readonly Write[] = [],
+  ): Promise<LinkedEngine> {
     const linked: LinkedEngine = {
       engine_id: engine.engineId,
       engine_type: engine.engineType,
@@ -85,7 +90,7 @@ export class EngineService {
       session,
       touchedAt: now,
       events: [{ eventType: 'engine_linked', runId: null, payload: JSON.stringify(linked), createdAt: now }],
-      writes: [{ kind: 'link_engine', engine }],
+      writes,
     });
     if (!outcome.ok) throw refusal(outcome.reason);
     return linked;

@@ -24,7 +24,7 @@ import { Touches } from './touches.ts';
 /** What makes the engine that a session is created with. */
 export interface SessionEngines {
   create(engineType: string, config: Record<string, unknown>): Promise<EngineRow>;
-  attach(session: SessionKey, engine: EngineRow): Promise<unknown>;
+  announce(session: SessionKey, engine: EngineRow): Promise<unknown>;
 }
 
 export interface SessionServiceOptions {
@@ -103,7 +103,7 @@ export class SessionService {
       name: body.name ?? null,
       metadata: body.metadata ?? {},
       createdAt: Date.now(),
-      engine: null,
+      engine,
     };
     if (!(await this.#insert(session))) {
       throw new ApiError(
@@ -115,10 +115,9 @@ export class SessionService {
       );
     }
     this.#expiry.notice(session.createdAt);
-    if (engine) await this.#options.engines.attach(session, engine);
+    if (engine) await this.#options.engines.announce(session, engine);
     const row: SessionRow = {
       ...session,
-      engine,
       headSeq: engine ? 1 : 0,
       lastInteractionAt: session.createdAt,
       unfinishedRuns: 0,
@@ -150,7 +149,7 @@ export class SessionService {
 
   #expired(row: SessionRow): boolean {
     const { timeoutMs } = this.#options;
-    return timeoutMs > 0 && row.unfinishedRuns === 0 && row.lastInteractionAt + timeoutMs <= Date.now();
+    return timeoutMs > 0 && row.unfinishedRuns === 0 && row.lastInteractionAt + timeoutMs < Date.now();
   }
 
   async list(
