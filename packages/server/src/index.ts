@@ -1,7 +1,23 @@
 /** The public face of `@llmgine/api`. */
-export { ApiError, ERRORS, type ErrorCode, type JsonObject, type Message } from '@llmgine/protocol';
-export { App, type AppDescription, type AppOptions, createApp } from './app.ts';
-export { APIConfig, ConfigError, type ConfigInput, type ConfigValues } from './config.ts';
+export {
+  ApiError,
+  type CommandResult,
+  ERRORS,
+  type ErrorCode,
+  type Json,
+  type JsonObject,
+  type Message,
+  type MessagePart,
+  messageText,
+} from '@llmgine/protocol';
+export { type App, type AppDescription, type AppOptions, createApp } from './app.ts';
+export {
+  APIConfig,
+  type APIConfigOptions,
+  ConfigError,
+  type ConfigInput,
+  type ConfigValues,
+} from './config.ts';
 export { type ModelConfig, modelConfigSchema, requestOf } from './engines/model-config.ts';
 export { type ModelStep, promptResult, streamModelStep } from './engines/model-step.ts';
 export type {
@@ -12,31 +28,39 @@ export type {
   EngineEvent,
   EngineServices,
 } from './engines/types.ts';
-export { defineEngine, defineTool } from './extensibility/define.ts';
+export type { ApplicationCallbacks } from './extensibility/callbacks.ts';
+export {
+  type CommandContext,
+  defineEngine,
+  defineTool,
+  type EngineCommands,
+  type TypedEngine,
+  type TypedEngineDefinition,
+} from './extensibility/define.ts';
 export {
   EngineConfiguration,
   type EngineConfigurationOptions,
 } from './extensibility/engine-configuration.ts';
-export {
-  type ApplicationCallbacks,
-  type CustomRouter,
-  ExtensibleAPIFactory,
-  type RouterContext,
-} from './extensibility/factory.ts';
+export { ExtensibleAPIFactory } from './extensibility/factory.ts';
 export {
   BaseHandler,
   type HandlerContext,
+  type HandlerResult,
   type MessageFunction,
-  type RequestOf,
+  type Reply,
 } from './extensibility/handler.ts';
 export {
   defineMessage,
+  type MessageClass,
   type MessageData,
-  type MessageDefinition,
+  type MessageModel,
   WSMessage,
   WSResponse,
 } from './extensibility/messages.ts';
+export type { CustomRouter, RouterContext } from './extensibility/router.ts';
+export type { RunOptions, SessionHandle } from './extensibility/session-handle.ts';
 export type { ClientConnection } from './handlers/types.ts';
+export type { HttpApp } from './http/types.ts';
 export type {
   FinishReason,
   Model,
@@ -50,7 +74,7 @@ export type {
 export type { Principal } from './security/principal.ts';
 export type { Services } from './services.ts';
 export { StorageInUseError } from './storage/sqlite/lock.ts';
-export type { Storage } from './storage/types.ts';
+export type { EngineRow, SessionKey, SessionRow, Storage } from './storage/types.ts';
 export type { ToolContext, ToolDefinition } from './tools/types.ts';
 export { SERVER_VERSION } from './version.ts';
 export type { ConnectionInfo, Messaging, Notification } from './ws/messaging.ts';

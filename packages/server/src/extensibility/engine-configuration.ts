@@ -1,4 +1,5 @@
 import type { JsonObject } from '@llmgine/protocol';
+import { frozenCopy } from '../config/frozen-copy.ts';
 
 export interface EngineConfigurationOptions {
   /** What the extension calls itself: shown in `/api/info`. */
@@ -7,13 +8,13 @@ export interface EngineConfigurationOptions {
   readonly customConfig?: Readonly<JsonObject>;
 }
 
-/** What an extension is called, and the settings of its handlers. */
+/** What an extension is called, and the settings of its handlers. Frozen. */
 export class EngineConfiguration {
   readonly engineName: string;
   readonly customConfig: Readonly<JsonObject>;
 
-  constructor(options: EngineConfigurationOptions) {
-    this.engineName = options.engineName;
-    this.customConfig = Object.freeze({ ...options.customConfig });
+  constructor({ engineName, customConfig = {} }: EngineConfigurationOptions) {
+    this.engineName = engineName;
+    this.customConfig = frozenCopy(customConfig);
   }
 }

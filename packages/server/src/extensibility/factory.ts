@@ -1,154 +1,147 @@
 /** ExtensibleAPIFactory: where everything that an application adds to the server is put together. */
-import type { CustomEventType } from '@llmgine/protocol';
-import type { FastifyInstance } from 'fastify';
+import { type CustomEventType, customEventTypeSchema, engineTypeSchema } from '@llmgine/protocol';
 import type { z } from 'zod';
 import type { EngineDefinition } from '../engines/types.ts';
 import type { MessageTypes } from '../handlers/registry.ts';
-import type { ClientConnection, MessageHandler } from '../handlers/types.ts';
 import type { ModelProvider } from '../models/types.ts';
-import type { Services } from '../services.ts';
-import type { SessionKey, SessionRow } from '../storage/types.ts';
 import type { ToolDefinition } from '../tools/types.ts';
 import type { Messaging } from '../ws/messaging.ts';
+import type { ApplicationCallbacks } from './callbacks.ts';
+import { defineEngine, type EngineCommands, type TypedEngineDefinition } from './define.ts';
 import { EngineConfiguration } from './engine-configuration.ts';
-import type { BaseHandler, HandlerContext, MessageFunction, RequestOf } from './handler.ts';
-import { type MessageDefinition, WSMessage } from './messages.ts';
+import type { BaseHandler, MessageFunction } from './handler.ts';
+import { type CustomHandling, registerHandling } from './handling.ts';
+import type { MessageModel, WSMessage } from './messages.ts';
+import type { CustomRouter, MountedRouter } from './router.ts';
 
-/** What a custom router may use. */
-export interface RouterContext {
-  readonly services: Services;
-  readonly messaging: Messaging;
-}
+type AnyHandler = BaseHandler<WSMessage<object>>;
 
 /**
- * Adds routes to a Fastify instance that is mounted at the router's prefix. Every route needs a credential like the
- * server's own; `request.principal` says whose.
- */
-export type CustomRouter = (app: FastifyInstance, context: RouterContext) => void | Promise<void>;
-
-export interface ApplicationCallbacks {
-  onConnect?(connection: ClientConnection): void;
-  onDisconnect?(connection: ClientConnection): void;
-  onSessionCreated?(session: SessionRow): void;
-  onSessionClosed?(session: SessionKey, reason: 'deleted' | 'expired'): void;
-}
-
-type HandlerClass = new () => BaseHandler<never>;
-
-/**
- * Nothing global: the same factory can build several applications. A callback or a handler that throws is logged and
- * disturbs nobody.
+ * What an application adds to the server: `createApp({ apiFactory })`. Nothing is global: one factory can build several
+ * applications. Wrong names and names that are taken are a `TypeError`, at the latest when the application is made.
  */
 export class ExtensibleAPIFactory {
   readonly configuration: EngineConfiguration;
-  readonly engines: EngineDefinition[] = [];
-  readonly tools: ToolDefinition[] = [];
-  readonly modelProviders: ModelProvider[] = [];
-  readonly routers: { readonly prefix: string; readonly router: CustomRouter }[] = [];
-  readonly callbacks: ApplicationCallbacks[] = [];
-  readonly #messages: ((types: MessageTypes) => void)[] = [];
+  readonly #engines: EngineDefinition[] = [];
+  readonly #tools: ToolDefinition[] = [];
+  readonly #modelProviders: ModelProvider[] = [];
+  readonly #routers: MountedRouter[] = [];
+  readonly #callbacks: ApplicationCallbacks[] = [];
+  readonly #messages: (() => CustomHandling)[] = [];
+  readonly #events: (readonly [CustomEventType, z.ZodType])[] = [];
 
   constructor(configuration: EngineConfiguration = new EngineConfiguration({ engineName: 'llmgine' })) {
     this.configuration = configuration;
   }
 
-  /** Throws when the handler's `messageType` is another one. The class is made once for each application. */
-  registerCustomHandler(messageType: string, Handler: HandlerClass): this {
-    const probe = new Handler() as unknown as BaseHandler;
-    if (probe.messageType !== messageType || probe.requestModel.type !== messageType) {
-      throw new TypeError(
-        `${Handler.name} handles ${JSON.stringify(probe.messageType)} with the model of ` +
-          `${JSON.stringify(probe.requestModel.type)}, but is registered for ${JSON.stringify(messageType)}`,
-      );
-    }
-    this.#messages.push((types) => {
-      const handler = new Handler() as unknown as BaseHandler;
-      this.#register(types, handler.requestModel, handler.responseModel, (message, context) =>
-        handler.handle(message, context.connection, context.sessionId, context),
-      );
+  /** A handler class, of which every application gets an instance, or an instance that they share. */
+  registerCustomHandler(messageType: string, handler: (new () => AnyHandler) | AnyHandler): this {
+    this.#messages.push(() => {
+      const instance = typeof handler === 'function' ? new handler() : handler;
+      if (instance.messageType !== messageType || instance.requestModel.type !== messageType) {
+        throw new TypeError(
+          `${instance.constructor.name} handles ${JSON.stringify(instance.messageType)} with the model of ` +
+            `${JSON.stringify(instance.requestModel.type)}, but is registered for ${JSON.stringify(messageType)}`,
+        );
+      }
+      return {
+        request: instance.requestModel,
+        response: instance.responseModel,
+        handle: (message, context) =>
+          instance.handle(message, context.connection, context.sessionId, context),
+      };
     });
     return this;
   }
 
   /** A handler as a function. `response` documents what it answers. */
-  registerMessage<Request extends MessageDefinition>(
-    request: Request,
+  registerMessage<Request extends WSMessage<object>>(
+    request: MessageModel<Request>,
     handle: MessageFunction<Request>,
-    options: { readonly response?: MessageDefinition } = {},
+    options: { readonly response?: MessageModel } = {},
   ): this {
-    this.#messages.push((types) =>
-      this.#register(types, request, options.response, handle as MessageFunction<MessageDefinition>),
-    );
+    this.#messages.push(() => ({
+      request,
+      response: options.response,
+      handle: handle as MessageFunction<WSMessage<object>>,
+    }));
     return this;
   }
 
   /** Payloads of this event are validated, whoever publishes it: an engine, a client or a back end. */
   registerEvent(eventType: CustomEventType, schema: z.ZodType): this {
-    this.#messages.push((types) => types.registerEvent(eventType, schema));
+    if (!customEventTypeSchema.safeParse(eventType).success) {
+      throw new TypeError(`Event type ${JSON.stringify(eventType)} is not "custom:" and a name`);
+    }
+    this.#events.push([eventType, schema]);
     return this;
   }
 
   /** Routes below a prefix, for example `/api/translations`. */
   registerCustomRouter(prefix: string, router: CustomRouter): this {
-    if (!/^\/[^\s?#]+$/.test(prefix))
-      throw new TypeError(`A router needs a path, not ${JSON.stringify(prefix)}`);
-    this.routers.push({ prefix, router });
+    if (!/^\/[^\s?#]*[^\s?#/]$/.test(prefix)) {
+      throw new TypeError(`A router needs a path such as "/api/notes", not ${JSON.stringify(prefix)}`);
+    }
+    this.#routers.push({ prefix, router });
     return this;
   }
 
-  registerEngine<Config extends z.ZodType>(definition: EngineDefinition<Config>): this {
-    this.engines.push(definition as unknown as EngineDefinition);
+  registerEngine<Config extends z.ZodType, const Commands extends EngineCommands = Record<never, never>>(
+    definition: TypedEngineDefinition<Config, Commands>,
+  ): this {
+    if (!engineTypeSchema.safeParse(definition.type).success) {
+      throw new TypeError(
+        `Engine type ${JSON.stringify(definition.type)} is not a name of 1 to 100 characters`,
+      );
+    }
+    this.#engines.push(defineEngine(definition) as unknown as EngineDefinition);
     return this;
   }
 
   registerTool<Schema extends z.ZodType>(tool: ToolDefinition<Schema>): this {
-    this.tools.push(tool as unknown as ToolDefinition);
+    this.#tools.push(tool as unknown as ToolDefinition);
     return this;
   }
 
+  /** Makes the models called `NAME:…`. One with the name of a built-in provider replaces it. */
   registerModelProvider(provider: ModelProvider): this {
-    this.modelProviders.push(provider);
+    if (!/^[a-z0-9-]+$/.test(provider.name)) {
+      throw new TypeError(`Provider name ${JSON.stringify(provider.name)} must be of a-z, 0-9 and "-"`);
+    }
+    this.#modelProviders.push(provider);
     return this;
   }
 
   on(callbacks: ApplicationCallbacks): this {
-    this.callbacks.push(callbacks);
+    this.#callbacks.push(callbacks);
     return this;
   }
 
-  /** Puts the message types into the registry of one application. */
-  registerMessages(types: MessageTypes): void {
-    for (const register of this.#messages) register(types);
+  get engines(): readonly EngineDefinition[] {
+    return this.#engines;
   }
 
-  #register(
-    types: MessageTypes,
-    request: MessageDefinition,
-    response: MessageDefinition | undefined,
-    handle: MessageFunction<MessageDefinition>,
-  ): void {
-    const { configuration } = this;
-    const handler: MessageHandler = {
-      type: request.type,
-      schema: request.schema,
-      touches: true,
-      handle(data, core) {
-        const settings = core.services.config.custom;
-        const context: HandlerContext = { ...core, engineConfiguration: configuration, settings };
-        const message = new WSMessage(request.type, data as object, core.messageId);
-        const result = handle(message as RequestOf<MessageDefinition>, context);
-        return result instanceof Promise ? result.then(toFrame) : toFrame(result);
-      },
-    };
-    types.register(handler, {
-      type: request.type,
-      description: request.description,
-      request: request.schema,
-      response: response ? { type: response.type, schema: response.schema } : null,
-    });
+  get tools(): readonly ToolDefinition[] {
+    return this.#tools;
   }
-}
 
-function toFrame(response: { readonly type: string; readonly data: object } | undefined) {
-  return response ? { type: response.type, data: response.data } : undefined;
+  get modelProviders(): readonly ModelProvider[] {
+    return this.#modelProviders;
+  }
+
+  get routers(): readonly MountedRouter[] {
+    return this.#routers;
+  }
+
+  get callbacks(): readonly ApplicationCallbacks[] {
+    return this.#callbacks;
+  }
+
+  /** @internal Puts the message types and events into the registry of one application. */
+  registerMessages(types: MessageTypes, messaging: () => Messaging): void {
+    for (const make of this.#messages) {
+      registerHandling(types, make(), { messaging, configuration: this.configuration });
+    }
+    for (const [eventType, schema] of this.#events) types.registerEvent(eventType, schema);
+  }
 }

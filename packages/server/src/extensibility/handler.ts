@@ -1,49 +1,77 @@
-import type { z } from 'zod';
-import type { ClientConnection, HandlerContext as CoreContext } from '../handlers/types.ts';
+import type { MessageId } from '@llmgine/protocol';
+import type { Logger } from 'pino';
+import type { ClientConnection } from '../handlers/types.ts';
+import type { Principal } from '../security/principal.ts';
+import type { Services } from '../services.ts';
+import type { Messaging } from '../ws/messaging.ts';
 import type { EngineConfiguration } from './engine-configuration.ts';
-import type { MessageDefinition, WSMessage, WSResponse } from './messages.ts';
+import type { MessageModel, WSMessage } from './messages.ts';
+import type { SessionHandle } from './session-handle.ts';
+
+/** A frame that answers: a `WSResponse`, a message of a class, or just an object of this form. */
+export interface Reply {
+  readonly type: string;
+  readonly data: object;
+}
 
 /** What a custom handler may use, besides the message. */
-export interface HandlerContext extends CoreContext {
+export interface HandlerContext {
+  /** The connection that sent the message. */
+  readonly connection: ClientConnection;
+  readonly principal: Principal;
+  readonly sessionId: string;
+  /** The session: its engine, its runs, its events. */
+  readonly session: SessionHandle;
+  readonly messageId: MessageId | undefined;
+  /** Aborts when the handler's time (`LLMGINE_API_HANDLER_TIMEOUT`) is up or the connection closes. */
+  readonly signal: AbortSignal;
+  /** Its lines carry the ids of the connection and the session. */
+  readonly logger: Logger;
   /** The configuration that the factory was made with. */
   readonly engineConfiguration: EngineConfiguration;
   /** `custom` of the configuration. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Sends to other connections what they did not ask for. */
+  readonly messaging: Messaging;
+  readonly services: Services;
+  /** Answers before the handler returns, also more than once; each reply repeats the request's `message_id`. */
+  reply(reply: Reply): void;
 }
+
+// biome-ignore lint/suspicious/noConfusingVoidType: an async method without a return is one that answers nothing
+export type HandlerResult = Reply | undefined | void;
 
 /**
  * Handles one message type. The data is valid when `handle` is called; what it returns is sent as the reply. Throw
  * `ApiError` to answer with a code of the error table; anything else that is thrown is logged, and the client gets
- * `WEBSOCKET_ERROR`.
+ * `WEBSOCKET_ERROR`. An instance handles the messages of all connections, so it keeps nothing of one of them.
  *
  * @example
- * class CustomHandler extends BaseHandler<typeof CustomRequest> {
+ * class CustomHandler extends BaseHandler<CustomRequest> {
  *   readonly messageType = 'custom_request';
  *   readonly requestModel = CustomRequest;
- *   async handle(message: RequestOf<typeof CustomRequest>) {
- *     return new WSResponse('custom_response', { result: `Processed: ${message.data.custom_data}` });
+ *
+ *   async handle(message: CustomRequest) {
+ *     return new CustomResponse({ result: `Processed: ${message.data.custom_data}` });
  *   }
  * }
  */
-export abstract class BaseHandler<Request extends MessageDefinition = MessageDefinition> {
+export abstract class BaseHandler<Request extends WSMessage<object> = WSMessage<object>> {
   abstract readonly messageType: string;
-  abstract readonly requestModel: Request;
+  abstract readonly requestModel: MessageModel<Request>;
   /** Documents what is answered; optional. */
-  readonly responseModel?: MessageDefinition | undefined;
+  readonly responseModel?: MessageModel | undefined;
 
   abstract handle(
-    message: RequestOf<Request>,
+    message: Request,
     websocket: ClientConnection,
     sessionId: string,
     context: HandlerContext,
-  ): Promise<WSResponse<object> | undefined> | WSResponse<object> | undefined;
+  ): HandlerResult | Promise<HandlerResult>;
 }
 
-/** A valid message of a definition. */
-export type RequestOf<Request extends MessageDefinition> = WSMessage<z.output<Request['schema']> & object>;
-
 /** A handler as a function. */
-export type MessageFunction<Request extends MessageDefinition> = (
-  message: RequestOf<Request>,
+export type MessageFunction<Request extends WSMessage<object>> = (
+  message: Request,
   context: HandlerContext,
-) => Promise<WSResponse<object> | undefined> | WSResponse<object> | undefined;
+) => HandlerResult | Promise<HandlerResult>;

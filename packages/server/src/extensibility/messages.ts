@@ -25,34 +25,46 @@ export class WSResponse<Data extends object = Record<string, unknown>> {
   }
 }
 
-/**
- * A message type of your own: its name and the schema of its `data`. It validates what clients send before the handler
- * runs, types it in the handler, and documents it in `/api/info`, `/asyncapi.json` and `/docs`.
- */
-export interface MessageDefinition<Schema extends z.ZodType = z.ZodType> {
+/** What the server needs to know of a message class; the classes that `defineMessage` makes have it. */
+export interface MessageModel<Message extends WSMessage<object> = WSMessage<object>> {
+  new (...parameters: never): Message;
+  readonly type: string;
+  readonly schema: z.ZodType<object>;
+  readonly description: string | undefined;
+}
+
+/** A message class whose constructor takes the data. */
+export interface MessageClass<Schema extends z.ZodType<object>> {
+  /** The data is what the schema gives; it is not validated again. */
+  new (data: z.output<Schema>, messageId?: MessageId): WSMessage<z.output<Schema>>;
   readonly type: string;
   readonly schema: Schema;
   readonly description: string | undefined;
-  /** A response of this type. `data` is what the schema takes; it is checked, and a mistake is a mistake of the server. */
-  create(data: z.input<Schema>): WSResponse<z.output<Schema> & object>;
 }
 
 /**
+ * A message type of your own, as a class: its name and the schema of its `data`. The schema validates what clients send
+ * before the handler runs, types it there, and documents it in `/api/info`, `/asyncapi.json` and `/docs`.
+ *
  * @example
- * const CustomRequest = defineMessage('custom_request', z.object({ custom_data: z.string() }));
+ * class CustomRequest extends defineMessage('custom_request', z.object({ custom_data: z.string() })) {}
+ * class CustomResponse extends defineMessage('custom_response', z.object({ result: z.string() })) {}
  */
-export function defineMessage<Schema extends z.ZodObject>(
+export function defineMessage<Schema extends z.ZodType<object>>(
   type: string,
   schema: Schema,
   options: { readonly description?: string } = {},
-): MessageDefinition<Schema> {
-  return Object.freeze({
-    type,
-    schema,
-    description: options.description,
-    create: (data: z.input<Schema>) => new WSResponse(type, schema.parse(data) as z.output<Schema> & object),
-  });
+): MessageClass<Schema> {
+  return class DefinedMessage extends WSMessage<z.output<Schema>> {
+    static readonly type = type;
+    static readonly schema = schema;
+    static readonly description = options.description;
+
+    constructor(data: z.output<Schema>, messageId?: MessageId) {
+      super(type, data, messageId);
+    }
+  };
 }
 
-/** The type of a message's `data`. */
-export type MessageData<Definition extends MessageDefinition> = z.output<Definition['schema']>;
+/** The type of a message's `data`: `MessageData<typeof CustomRequest>`. */
+export type MessageData<Model extends MessageModel> = z.output<Model['schema']>;

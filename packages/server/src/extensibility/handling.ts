@@ -1,0 +1,73 @@
+/** From a custom handler to one that the dispatch of the server runs. */
+import type { MessageId } from '@llmgine/protocol';
+import type { MessageTypes } from '../handlers/registry.ts';
+import type { HandlerContext as CoreContext, OutgoingFrame } from '../handlers/types.ts';
+import type { Messaging } from '../ws/messaging.ts';
+import type { EngineConfiguration } from './engine-configuration.ts';
+import type { HandlerContext, HandlerResult, MessageFunction } from './handler.ts';
+import type { MessageModel, WSMessage } from './messages.ts';
+import { SessionHandle } from './session-handle.ts';
+
+/** A message type and what is done with it. */
+export interface CustomHandling {
+  readonly request: MessageModel;
+  readonly response: MessageModel | undefined;
+  readonly handle: MessageFunction<WSMessage<object>>;
+}
+
+interface Extension {
+  readonly messaging: () => Messaging;
+  readonly configuration: EngineConfiguration;
+}
+
+export function registerHandling(
+  types: MessageTypes,
+  { request, response, handle }: CustomHandling,
+  extension: Extension,
+): void {
+  const Request = request as unknown as new (data: object, messageId?: MessageId) => WSMessage<object>;
+  const { type, schema, description } = request;
+  types.register(
+    {
+      type,
+      schema,
+      touches: true,
+      handle: async (data, core) =>
+        toFrame(type, await handle(new Request(data as object, core.messageId), contextOf(core, extension))),
+    },
+    {
+      type,
+      description,
+      request: schema,
+      response: response ? { type: response.type, schema: response.schema } : null,
+    },
+  );
+}
+
+function contextOf(core: CoreContext, { messaging, configuration }: Extension): HandlerContext {
+  const { connection, principal, sessionId, messageId, signal, logger, services, reply } = core;
+  return {
+    connection,
+    principal,
+    sessionId,
+    session: new SessionHandle(services, principal, sessionId),
+    messageId,
+    signal,
+    logger,
+    engineConfiguration: configuration,
+    settings: services.config.custom,
+    messaging: messaging(),
+    services,
+    reply: ({ type, data }) => reply(type, data),
+  };
+}
+
+/** A message knows the `message_id` of its request; the reply gets it from the connection. */
+function toFrame(request: string, result: HandlerResult): OutgoingFrame | undefined {
+  if (result === undefined) return undefined;
+  const { type, data } = (result ?? {}) as Partial<OutgoingFrame>;
+  if (typeof type !== 'string' || typeof data !== 'object' || data === null) {
+    throw new TypeError(`The handler of "${request}" has to return { type, data } or nothing`);
+  }
+  return { type, data };
+}

@@ -1,0 +1,44 @@
+import type { HttpApp } from '../http/types.ts';
+import type { Principal } from '../security/principal.ts';
+import type { Services } from '../services.ts';
+import type { Messaging } from '../ws/messaging.ts';
+import { SessionHandle } from './session-handle.ts';
+
+/** What a custom router may use. */
+export interface RouterContext {
+  /** A session of whoever is calling: `session(request.principal, request.params.session_id)`. */
+  session(principal: Principal, sessionId: string): SessionHandle;
+  readonly messaging: Messaging;
+  /** `custom` of the configuration. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly services: Services;
+}
+
+/**
+ * Adds routes to a Fastify instance that is mounted at the router's prefix. Schemas are Zod schemas: they validate, type
+ * the request, and show in `/openapi.json`. What is thrown is answered as a problem, an `ApiError` with its code. Every
+ * route needs a credential like the server's own, and `request.principal` says whose it is; `config: { public: true }`
+ * opens one to everybody.
+ */
+export type CustomRouter = (app: HttpApp, context: RouterContext) => void | Promise<void>;
+
+export interface MountedRouter {
+  readonly prefix: string;
+  readonly router: CustomRouter;
+}
+
+export async function mountRouters(
+  routers: readonly MountedRouter[],
+  http: HttpApp,
+  { services, messaging }: Pick<RouterContext, 'services' | 'messaging'>,
+): Promise<void> {
+  const context: RouterContext = {
+    services,
+    messaging,
+    settings: services.config.custom,
+    session: (principal, sessionId) => new SessionHandle(services, principal, sessionId),
+  };
+  for (const { prefix, router } of routers) {
+    await http.register(async (scope) => router(scope as unknown as HttpApp, context), { prefix });
+  }
+}

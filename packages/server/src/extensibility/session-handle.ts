@@ -1,0 +1,93 @@
+import {
+  type CommandResult,
+  type CustomEventType,
+  commandBodySchema,
+  type Json,
+  type JsonObject,
+  type LinkedEngine,
+  type Message,
+  type OnConflict,
+} from '@llmgine/protocol';
+import type { Principal } from '../security/principal.ts';
+import type { Services } from '../services.ts';
+import { keyOf } from '../sessions/service.ts';
+import type { EngineRow, SessionRow } from '../storage/types.ts';
+import { parseWith } from '../validation.ts';
+
+export interface RunOptions {
+  /** A UUID that makes it idempotent: the same one with the same command attaches to the run that is there. */
+  readonly runId?: string;
+  /** What to do while another run is unfinished; default `queue`. */
+  readonly onConflict?: OnConflict;
+  /** Ends the waiting, never the run. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One session of one principal, for handlers, routers and back ends: the same things that clients can do, with the same
+ * checks. Every method throws `SESSION_NOT_FOUND` when the session is gone or belongs to somebody else.
+ */
+export class SessionHandle {
+  readonly id: string;
+  readonly #services: Services;
+  readonly #principal: Principal;
+
+  constructor(services: Services, principal: Principal, sessionId: string) {
+    this.id = sessionId.toLowerCase();
+    this.#services = services;
+    this.#principal = principal;
+  }
+
+  /** The session as it is now. */
+  load(): Promise<SessionRow> {
+    return this.#services.sessions.get(this.#principal, this.id);
+  }
+
+  /** The linked engine with its configuration, or null. */
+  async engine(): Promise<EngineRow | null> {
+    return (await this.load()).engine;
+  }
+
+  /** Links a new engine; the history stays. Throws what `link_engine` answers, `RUN_IN_PROGRESS` among it. */
+  async linkEngine(engineType: string, engineConfig: JsonObject = {}): Promise<LinkedEngine> {
+    const session = await this.load();
+    return this.#services.engines.link(session, { engine_type: engineType, engine_config: engineConfig });
+  }
+
+  /**
+   * Gives the engine a command and waits for the end of the run, whichever it is: look at `status`. Throws what `command`
+   * answers when it is not accepted. Clients that follow the session see the run like any other.
+   */
+  async run(command: string, parameters: JsonObject = {}, options: RunOptions = {}): Promise<CommandResult> {
+    const { runs } = this.#services;
+    const body = parseWith(
+      commandBodySchema,
+      { command, parameters, run_id: options.runId, on_conflict: options.onConflict },
+      'The command',
+    );
+    const session = await this.load();
+    const { accepted } = await runs.start(this.#principal, session, body);
+    return runs.result(session, accepted.run_id, options.signal);
+  }
+
+  /**
+   * Publishes an event: durable, in the order of the session's log, seen by every client that follows it. `eventId` makes
+   * it idempotent. Throws `VALIDATION_ERROR` when the schema registered for the event does not take the payload.
+   */
+  async publish(
+    eventType: CustomEventType,
+    payload: Record<string, Json>,
+    eventId?: string,
+  ): Promise<{ readonly cursor: string }> {
+    const { log, messages } = this.#services;
+    messages.checkEvent(eventType, payload);
+    const event = { event_type: eventType, payload, event_id: eventId };
+    return log.publish(keyOf(this.#principal, this.id), event);
+  }
+
+  /** The newest messages of the conversation, oldest of them first. */
+  async messages(limit = 100): Promise<readonly Message[]> {
+    const key = keyOf(this.#principal, this.id);
+    return (await this.#services.sessions.messages(key, { limit })).messages;
+  }
+}
