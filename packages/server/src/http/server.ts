@@ -1,6 +1,5 @@
 /** The HTTP face: builds the Fastify instance with its plugins and routes. */
 import Fastify, { LogController } from 'fastify';
-import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Services } from '../services.ts';
 import { registerOpenApi } from './openapi.ts';
 import { registerAuth } from './plugins/auth.ts';
@@ -11,6 +10,7 @@ import { registerHeaders } from './plugins/headers.ts';
 import { registerNotFound } from './plugins/not-found.ts';
 import { registerObservation } from './plugins/observe.ts';
 import { registerProblems, sendProblem } from './plugins/problems.ts';
+import { registerSchemas } from './plugins/schemas.ts';
 import { toApiError } from './problem.ts';
 import { newRequestId } from './raw-problem.ts';
 import { registerCommands } from './routes/commands.ts';
@@ -32,6 +32,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 5_000;
 const TIMEOUT_CHECK_MS = 1_000;
+/** How long a client that does not read its answer can hold up the end. */
+const LAST_ANSWERS_MS = 2_000;
 const MAX_HEADER_BYTES = 16_384;
 
 /**
@@ -67,9 +69,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   // Node drops headers beyond the 2000th silently, and with them what says that a request was forwarded.
   app.server.maxHeadersCount = 0;
   clientErrors.attach(app.server);
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
-
+  registerSchemas(app);
   registerProblems(app, config, metrics);
   registerObservation(app, metrics);
   registerBodies(app);
@@ -80,7 +80,11 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   await registerOpenApi(app, config);
 
   const streams = new EventStreams(services);
-  app.addHook('preClose', async () => streams.close('the server is stopping'));
+  app.addHook('preClose', async () => {
+    streams.close('the server is stopping');
+    const timer = setTimeout(() => app.server.closeAllConnections(), LAST_ANSWERS_MS).unref();
+    app.server.once('close', () => clearTimeout(timer));
+  });
   registerRoot(app, services);
   registerHealth(app, services);
   registerSessions(app, services);

@@ -4,6 +4,19 @@ import findMyWay, { type HTTPMethod } from 'find-my-way';
 import { HttpProblem } from '../problem.ts';
 import type { HttpApp } from '../types.ts';
 
+export interface RouteEntry {
+  readonly method: string;
+  /** The pattern, for example `/api/sessions/:session_id`. */
+  readonly url: string;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route, in the order of registration. */
+    readonly routeTable: readonly RouteEntry[];
+  }
+}
+
 const noop = (): void => {};
 
 /**
@@ -13,6 +26,8 @@ const noop = (): void => {};
 export function registerNotFound(app: HttpApp): void {
   const router = findMyWay({ ignoreTrailingSlash: true });
   const used = new Set<string>();
+  const routes: RouteEntry[] = [];
+  app.decorate('routeTable', routes);
 
   app.addHook('onRoute', ({ method, url }) => {
     for (const one of Array.isArray(method) ? method : [method]) {
@@ -21,6 +36,7 @@ export function registerNotFound(app: HttpApp): void {
       if (router.findRoute(one as HTTPMethod, url)) continue;
       used.add(one);
       router.on(one as HTTPMethod, url, noop);
+      routes.push({ method: one, url });
     }
   });
 

@@ -1,0 +1,80 @@
+import { expect, it } from 'vitest';
+import { startApp } from '../../../../tests/helpers/app.ts';
+import { call } from '../../../../tests/helpers/rest.ts';
+import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
+
+async function scrape(url: string): Promise<string> {
+  const response = await fetch(`${url}/metrics`);
+  expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+  return response.text();
+}
+
+/** The value of a sample, by its name and labels as they stand in the text. */
+function value(text: string, sample: string): number | undefined {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
+  return line === undefined ? undefined : Number(line.slice(sample.length + 1));
+}
+
+it('counts what happens', async () => {
+  const { url, createSession, wsUrl } = await startApp();
+  const id = await createSession({ engine_type: 'SinglePassEngine' });
+  const socket = await TestSocket.open(wsUrl(id));
+  const body = { command: 'prompt', parameters: { prompt: 'Hello' } };
+  await call('POST', `${url}/api/sessions/${id}/commands`, body);
+  await call('GET', `${url}/api/sessions/00000000-0000-4000-8000-000000000000`);
+
+  const text = await scrape(url);
+
+  expect(value(text, 'llmgine_sessions')).toBe(1);
+  expect(value(text, 'llmgine_websockets')).toBe(1);
+  expect(value(text, 'llmgine_active_runs')).toBe(0);
+  expect(value(text, 'llmgine_runs_total{status="completed"}')).toBe(1);
+  expect(value(text, 'llmgine_errors_total{code="SESSION_NOT_FOUND"}')).toBe(1);
+  expect(value(text, 'llmgine_events_appended_total')).toBeGreaterThan(3);
+  expect(value(text, 'llmgine_log_flush_appends_count')).toBeGreaterThan(1);
+  expect(value(text, 'llmgine_tokens_total{direction="output"}')).toBeGreaterThan(0);
+  expect(
+    value(text, 'llmgine_http_requests_total{route="/api/sessions/:session_id",method="GET",status="404"}'),
+  ).toBe(1);
+  for (const name of [
+    'process_resident_memory_bytes',
+    'process_cpu_seconds_total',
+    'process_start_time_seconds',
+  ]) {
+    expect(value(text, name)).toBeGreaterThan(0);
+  }
+  expect(value(text, 'nodejs_eventloop_delay_seconds{quantile="0.99"}')).toBeGreaterThanOrEqual(0);
+  socket.ws.terminate();
+});
+
+it('lets no caller choose the value of a label', async () => {
+  const { url } = await startApp();
+  for (let i = 0; i < 20; i++) {
+    await call('GET', `${url}/nope-${i}`);
+    await call('GET', `${url}/api/sessions/id-${i}`);
+    await call('GET', `${url}/api/engines?x=${i}`);
+  }
+
+  const text = await scrape(url);
+
+  expect(text).not.toMatch(/nope-|id-\d|x=/);
+  expect(value(text, 'llmgine_http_requests_total{route="none",method="GET",status="404"}')).toBe(20);
+});
+
+it('keeps the metrics of two applications in one process apart', async () => {
+  const [one, other] = [await startApp(), await startApp()];
+  await one.createSession();
+
+  expect(value(await scrape(one.url), 'llmgine_sessions')).toBe(1);
+  expect(value(await scrape(other.url), 'llmgine_sessions')).toBe(0);
+});
+
+it('shows the rest when the storage fails', async () => {
+  const { app, url } = await startApp();
+  app.services.storage.counts = () => Promise.reject(new Error('no disk'));
+
+  const text = await scrape(url);
+
+  expect(value(text, 'llmgine_sessions')).toBeNaN();
+  expect(value(text, 'llmgine_active_runs')).toBe(0);
+});
