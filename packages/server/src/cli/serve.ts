@@ -53,7 +53,9 @@ async function live(config: APIConfig, stop: Promise<unknown>): Promise<number> 
   const { url } = await app.listen();
   // On a terminal people read it; elsewhere standard output belongs to the log, which is one JSON object a line.
   const { isTTY } = process.stdout;
-  (isTTY ? process.stdout : process.stderr).write(banner(app.describe(), { url, colors: isTTY }));
+  (isTTY ? process.stdout : process.stderr).write(
+    banner(app.describe(), { url, colors: isTTY && process.stdout.hasColors() }),
+  );
   await stop;
   await app.close();
   return EXIT.OK;

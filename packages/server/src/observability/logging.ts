@@ -40,7 +40,7 @@ export function createLogger(settings: LogSettings, stream?: DestinationStream):
       formatters: { level: (level) => ({ level }) },
       redact: { paths: SECRET_PATHS, censor: '[hidden]' },
     },
-    readable ? prettyLines(target, onTerminal) : target,
+    readable ? prettyLines(target, onTerminal && process.stdout.hasColors()) : target,
   );
 }
 
