@@ -48,7 +48,7 @@ export class MessageTypes {
     if (!MESSAGE_TYPE.test(type)) throw new TypeError(`Message type ${JSON.stringify(type)} is not a name`);
     if (this.#handlers.has(type))
       throw new TypeError(`There is a handler of ${JSON.stringify(type)} already`);
-    if (type in SERVER_FRAMES)
+    if (Object.hasOwn(SERVER_FRAMES, type))
       throw new TypeError(`${JSON.stringify(type)} is a frame that the server sends`);
     this.#handlers.set(type, handler);
     this.#custom.push(description);

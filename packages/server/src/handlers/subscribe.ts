@@ -5,9 +5,10 @@ export const subscribeHandler = defineHandler({
   type: 'subscribe',
   schema: CLIENT_FRAMES.subscribe,
   touches: false,
-  async handle(data, { connection, reply }) {
-    const { cursor, resyncRequired, start } = await connection.events.subscribe(data.after, data.event_types);
+  async handle(data, { connection, reply, signal }) {
     connection.acceptServerFrames();
+    const { after, event_types: types } = data;
+    const { cursor, resyncRequired, start } = await connection.events.subscribe(after, types, signal);
     reply('subscribed', { cursor, resync_required: resyncRequired });
     start();
     return undefined;

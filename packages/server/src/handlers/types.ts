@@ -15,16 +15,17 @@ export interface OutgoingFrame {
 export interface ConnectionEvents {
   /**
    * Follows the log after a cursor, or from now on, and replaces what was followed before. Events flow once `start` is
-   * called. `types` limits what is shown.
+   * called. `types` limits what is shown. When the signal aborts first, it rejects and changes nothing.
    */
   subscribe(
     after: string | undefined,
     types: readonly string[] | undefined,
+    signal: AbortSignal,
   ): Promise<{ cursor: string; resyncRequired: boolean; start: () => void }>;
   unsubscribe(): void;
   /**
    * Sends `command_result` when the run ends, and, when `visible`, its events from its cursor on. `attached`: the run was
-   * there before, so it may have ended already.
+   * there before, so it may have ended already. Does nothing once the connection is closed.
    */
   follow(
     accepted: CommandAccepted,
@@ -58,7 +59,7 @@ export interface HandlerContext {
   readonly logger: Logger;
   /** The session as it is now. Throws `SESSION_NOT_FOUND`. */
   loadSession(): Promise<SessionRow>;
-  /** Answers before the handler returns, with the request's `message_id`. */
+  /** Answers with the request's `message_id`. Does nothing once the handler's time was up. */
   reply(type: string, data: object): void;
 }
 

@@ -13,6 +13,8 @@ export interface EventSink {
   /** Called around events that are delivered together, so that they can leave in one write. */
   cork?(): void;
   uncork?(): void;
+  /** All that is committed was delivered; what comes is delivered as it happens. Called again after each time behind. */
+  live?(): void;
   /** The log cannot be read: the storage failed, or (without an error) the session is gone. Nothing follows. */
   failed(error: unknown): void;
 }
@@ -56,6 +58,11 @@ export class Subscription {
 
   get closed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** All that is committed was delivered. */
+  get live(): boolean {
+    return this.#state === 'live';
   }
 
   #hear(events: readonly LogEvent[]): void {
@@ -104,7 +111,9 @@ export class Subscription {
         if (this.#state !== 'reading') return;
         const behind = this.position < Math.max(this.#heard, page.headSeq);
         // Whatever is committed from here on is heard, because hearing and this line run in one thread.
-        if (!behind || page.events.length === 0) this.#state = 'live';
+        if (behind && page.events.length > 0) continue;
+        this.#state = 'live';
+        this.#sink.live?.();
       }
     } catch (error) {
       if (this.closed) return;

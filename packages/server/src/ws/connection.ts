@@ -1,6 +1,6 @@
 /** One socket: what comes in and goes out of it, and its limits. */
 import { randomBytes } from 'node:crypto';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { ApiError, CLOSE_CODES, type CloseCode, type MessageId } from '@llmgine/protocol';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
@@ -10,72 +10,96 @@ import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
 import { Dispatch, type DispatchTarget } from './dispatch.ts';
 import { EventStream, type FrameWriter } from './event-stream.ts';
-import type { TokenBucket } from './token-bucket.ts';
+import type { MessageRate } from './message-rate.ts';
+import { bytesTaken } from './socket-bytes.ts';
+import type { Watched } from './watch.ts';
 
-/** After the error that says so, this many more frames over the rate close the connection. */
-const RATE_STRIKES = 10;
 const TEXT = { binary: false } as const;
+
+/** Who is told what happens to a connection; the same for all. */
+export interface ConnectionOwner {
+  readonly services: Services;
+  /** Something waits for the peer to read. Called again and again. */
+  blocked(connection: Connection): void;
+  /** The peer has read everything. */
+  unblocked(connection: Connection): void;
+  closed(connection: Connection): void;
+}
 
 export interface ConnectionOptions {
   readonly ws: WebSocket;
-  readonly socket: Duplex;
+  readonly socket: Socket;
   readonly principal: Principal;
   readonly key: SessionKey;
-  readonly remoteAddress: string;
-  readonly services: Services;
-  /** Frames may come as fast as all of these allow. */
-  readonly buckets: readonly TokenBucket[];
-  /** The connection waits for the client to read; `onUnblocked` when it has read everything. */
-  readonly onBlocked: (connection: Connection) => void;
-  readonly onUnblocked: (connection: Connection) => void;
-  readonly onClosed: (connection: Connection) => void;
+  /** Null for no limit. */
+  readonly rate: MessageRate | null;
+  readonly owner: ConnectionOwner;
 }
 
-export class Connection implements DispatchTarget, FrameWriter {
+export class Connection implements DispatchTarget, FrameWriter, Watched {
   readonly id = `conn_${randomBytes(9).toString('base64url')}`;
-  readonly connectedAt = new Date();
   readonly principal: Principal;
   readonly key: SessionKey;
   readonly remoteAddress: string;
-  readonly logger: Logger;
-  readonly events: EventStream;
+  readonly #openedAt = Date.now();
   readonly #ws: WebSocket;
-  readonly #socket: Duplex;
-  readonly #options: ConnectionOptions;
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #rate: MessageRate | null;
   readonly #dispatch: Dispatch;
-  readonly #maxUnsent: number;
-  /** Above it, events wait in the log instead of in memory. */
-  readonly #highWater: number;
+  // Most sockets are idle most of the time: what an idle one does not need is made when it is needed.
+  #events: EventStream | null = null;
+  #logger: Logger | null = null;
   #acceptsServerFrames = false;
-  #strikes = 0;
   #closeCode: CloseCode | undefined;
-  #sent = 0;
-  #seenSent = 0;
-  #missedPongs = 0;
+  #stopped = false;
+  #paused = false;
+  #unanswered = 0;
+  #bytesRead = 0;
 
-  constructor(options: ConnectionOptions) {
-    const { ws, services } = options;
-    this.#options = options;
+  constructor({ ws, socket, principal, key, rate, owner }: ConnectionOptions) {
     this.#ws = ws;
-    this.#socket = options.socket;
-    this.principal = options.principal;
-    this.key = options.key;
-    this.remoteAddress = options.remoteAddress;
-    this.#maxUnsent = services.config.values.websocketMaxBuffer;
-    this.#highWater = this.#maxUnsent / 4;
-    this.logger = services.logger.child({ connection_id: this.id, session_id: this.key.sessionId });
-    this.events = new EventStream(services, this.key, this);
-    this.#dispatch = new Dispatch(services, this);
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#rate = rate;
+    this.principal = principal;
+    this.key = key;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.#dispatch = new Dispatch(owner.services, this);
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary));
-    ws.on('pong', () => this.alive());
     ws.on('close', (code) => this.#closed(code));
-    // Protocol errors: the library closes with 1002, 1007 or 1009 by itself.
+    // Protocol errors: the library closes with 1002, 1007, 1008 or 1009 by itself.
     ws.on('error', (error) => this.logger.debug({ err: error }, 'socket error'));
-    options.socket.on('drain', () => this.#drained());
+    socket.on('drain', () => this.#drained());
   }
 
   get sessionId(): string {
     return this.key.sessionId;
+  }
+
+  get connectedAt(): Date {
+    return new Date(this.#openedAt);
+  }
+
+  get logger(): Logger {
+    this.#logger ??= this.#owner.services.logger.child({
+      connection_id: this.id,
+      session_id: this.key.sessionId,
+    });
+    return this.#logger;
+  }
+
+  get events(): EventStream {
+    if (!this.#events) {
+      this.#events = new EventStream(this.#owner.services, this.key, this);
+      if (this.#stopped) this.#events.close();
+    }
+    return this.#events;
+  }
+
+  /** Where the client can resume, or null when it follows nothing. */
+  get cursor(): string | null {
+    return this.#events?.cursor ?? null;
   }
 
   get acceptsServerFrames(): boolean {
@@ -86,35 +110,32 @@ export class Connection implements DispatchTarget, FrameWriter {
     this.#acceptsServerFrames = true;
   }
 
-  /** Sent by the server or asked for by a handler; never counted as a reply. */
   send(frame: OutgoingFrame): void {
-    this.sendText(JSON.stringify(frame));
+    this.write(JSON.stringify(frame));
   }
 
   sendReply(messageId: MessageId | undefined, type: string, data: object): void {
-    this.sendText(
+    this.write(
       JSON.stringify(messageId === undefined ? { type, data } : { type, message_id: messageId, data }),
     );
   }
 
-  sendText(frame: string): void {
+  /**
+   * One frame as JSON text or its bytes; does nothing once the connection closes. What is unsent counts before the frame,
+   * not with it: a frame larger than the limit reaches a client that reads.
+   */
+  write(frame: string | Buffer): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return;
-    this.#sent += frame.length;
+    if (this.#ws.bufferedAmount > this.#owner.services.config.values.websocketMaxBuffer) {
+      this.tooSlow();
+      return;
+    }
     this.#ws.send(frame, TEXT);
-    this.#checkUnsent();
+    if (!this.hasRoom) this.#owner.blocked(this);
   }
 
-  sendBytes(frame: Buffer): void {
-    if (this.#ws.readyState !== this.#ws.OPEN) return;
-    this.#sent += frame.length;
-    this.#ws.send(frame, TEXT);
-    this.#checkUnsent();
-  }
-
-  get room(): boolean {
-    const room = this.#ws.bufferedAmount < this.#highWater;
-    if (!room) this.#options.onBlocked(this);
-    return room;
+  get hasRoom(): boolean {
+    return !this.#socket.writableNeedDrain;
   }
 
   cork(): void {
@@ -132,90 +153,27 @@ export class Connection implements DispatchTarget, FrameWriter {
     this.close(CLOSE_CODES.OVERLOADED, 'events cannot be read, resume');
   }
 
+  /** From now on nothing that came or comes in has an effect. */
   close(code: CloseCode, reason: string): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return;
     this.#closeCode = code;
-    this.events.close();
+    this.#stop();
+    // The answer of the peer has to be read.
+    this.resumeReading();
     this.#ws.close(code, reason);
   }
 
   /** Ends the connection with an `error` frame that says why. */
   closeWith(error: ApiError): void {
+    const { closeCode, message } = error.definition;
     this.sendReply(undefined, 'error', { code: error.code, message: error.message });
-    this.close(error.definition.closeCode ?? CLOSE_CODES.BUG, error.message);
+    this.close(closeCode ?? CLOSE_CODES.BUG, message);
   }
 
   /** Does not wait for the peer. */
   terminate(): void {
+    this.#stop();
     this.#ws.terminate();
-  }
-
-  pauseReading(): void {
-    this.#ws.pause();
-  }
-
-  resumeReading(): void {
-    this.#ws.resume();
-  }
-
-  /** The peer has shown that it is there. */
-  alive(): void {
-    this.#missedPongs = 0;
-  }
-
-  /** Asks the peer whether it is there; returns how many times in a row it has been asked without an answer before. */
-  ping(): number {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();
-    return this.#missedPongs++;
-  }
-
-  /** How many pings in a row are unanswered. */
-  get missedPongs(): number {
-    return this.#missedPongs;
-  }
-
-  /** True when something has left since the last time that this was asked. */
-  madeProgress(): boolean {
-    const left = this.#sent - this.#ws.bufferedAmount;
-    const progress = left > this.#seenSent;
-    this.#seenSent = left;
-    return progress;
-  }
-
-  #receive(data: RawData, isBinary: boolean): void {
-    this.alive();
-    if (this.#closeCode !== undefined) return;
-    if (!this.#options.buckets.every((bucket) => bucket.take())) {
-      this.#overRate();
-      return;
-    }
-    this.#strikes = 0;
-    if (isBinary) {
-      const error = new ApiError(
-        'INVALID_MESSAGE_TYPE',
-        'Binary messages are not part of a message type here',
-      );
-      this.#options.services.metrics.error(error.code);
-      this.sendReply(undefined, 'error', { code: error.code, message: error.message });
-      return;
-    }
-    this.#dispatch.receive(data.toString());
-  }
-
-  #overRate(): void {
-    this.#strikes++;
-    if (this.#strikes === 1) {
-      this.#options.services.metrics.error('RATE_LIMITED');
-      const { websocketMessageRate: rate } = this.#options.services.config.values;
-      const message = `At most ${rate} messages a second; this one was dropped`;
-      this.sendReply(undefined, 'error', { code: 'RATE_LIMITED', message });
-    } else if (this.#strikes > RATE_STRIKES) {
-      this.close(CLOSE_CODES.TOO_MANY_MESSAGES, 'too many messages');
-    }
-  }
-
-  #checkUnsent(): void {
-    if (this.#ws.bufferedAmount > this.#maxUnsent) this.tooSlow();
   }
 
   /** The client may connect again and resume. */
@@ -224,16 +182,72 @@ export class Connection implements DispatchTarget, FrameWriter {
     this.close(CLOSE_CODES.TOO_SLOW, 'too slow, resume');
   }
 
+  pauseReading(): void {
+    this.#paused = true;
+    this.#ws.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#ws.resume();
+  }
+
+  ping(): void {
+    // Forgets the pings that were answered.
+    this.#unanswered = this.unanswered + 1;
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();
+  }
+
+  /** Any byte is a sign of life: a large message may take longer than the heartbeat. Nobody hears one while not reading. */
+  get unanswered(): number {
+    const { bytesRead } = this.#socket;
+    if (bytesRead !== this.#bytesRead || this.#paused) this.#unanswered = 0;
+    this.#bytesRead = bytesRead;
+    return this.#unanswered;
+  }
+
+  get bytesTaken(): number {
+    return bytesTaken(this.#socket);
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (this.#closeCode !== undefined) return;
+    const text = isBinary ? '' : data.toString();
+    if (this.#rate && !this.#rate.take()) this.#overRate(this.#rate, text);
+    else if (isBinary)
+      this.#dispatch.refuse('', new ApiError('INVALID_MESSAGE_TYPE', 'Binary messages mean nothing here'));
+    else this.#dispatch.receive(text);
+  }
+
+  #overRate(rate: MessageRate, text: string): void {
+    if (!rate.forgive()) {
+      this.close(CLOSE_CODES.TOO_MANY_MESSAGES, 'too many messages');
+      return;
+    }
+    const { websocketMessageRate: limit } = this.#owner.services.config.values;
+    this.#dispatch.refuse(
+      text,
+      new ApiError('RATE_LIMITED', `At most ${limit} messages a second; this one was dropped`),
+    );
+  }
+
   #drained(): void {
-    this.#options.onUnblocked(this);
-    this.events.resume();
+    this.#owner.unblocked(this);
+    this.#events?.resume();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#events?.close();
+    this.#dispatch.close();
   }
 
   #closed(code: number): void {
-    this.logger.debug({ code }, 'connection closed');
-    this.events.close();
-    this.#dispatch.close();
-    this.#options.services.metrics.socketClosed(this.#closeCode);
-    this.#options.onClosed(this);
+    const { logger, metrics } = this.#owner.services;
+    if (logger.isLevelEnabled('debug')) this.logger.debug({ code }, 'connection closed');
+    this.#stop();
+    metrics.socketClosed(this.#closeCode);
+    this.#owner.closed(this);
   }
 }

@@ -9,7 +9,9 @@ export class DeadlineQueue<T> {
   /** In the order of their deadlines, because all wait equally long. */
   readonly #due = new Map<T, number>();
   #timer: NodeJS.Timeout | null = null;
+  #firing = false;
 
+  /** `onDue` may put the item in again, and must not throw. */
   constructor(delayMs: number, onDue: (item: T) => void, slackMs = Math.min(1000, delayMs / 30)) {
     this.#delayMs = delayMs;
     this.#slackMs = slackMs;
@@ -20,7 +22,11 @@ export class DeadlineQueue<T> {
   add(item: T): void {
     this.#due.delete(item);
     this.#due.set(item, performance.now() + this.#delayMs);
-    this.#timer ??= this.#arm(this.#delayMs);
+    if (!this.#firing) this.#timer ??= setTimeout(this.#fire, this.#delayMs);
+  }
+
+  has(item: T): boolean {
+    return this.#due.has(item);
   }
 
   delete(item: T): void {
@@ -33,20 +39,17 @@ export class DeadlineQueue<T> {
     this.#timer = null;
   }
 
-  #arm(wait: number): NodeJS.Timeout {
-    return setTimeout(this.#fire, wait);
-  }
-
   readonly #fire = (): void => {
     this.#timer = null;
+    this.#firing = true;
     const limit = performance.now() + this.#slackMs;
     for (const [item, at] of this.#due) {
-      if (at > limit) {
-        this.#timer ??= this.#arm(at - performance.now());
-        return;
-      }
+      if (at > limit) break;
       this.#due.delete(item);
       this.#onDue(item);
     }
+    this.#firing = false;
+    const next = this.#due.values().next();
+    if (!next.done) this.#timer = setTimeout(this.#fire, Math.max(0, next.value - performance.now()));
   };
 }

@@ -1,12 +1,13 @@
 /** From the text of a frame to the reply: parse, find the handler, validate, run it in its turn. */
 import { ApiError, clientEnvelopeSchema, type MessageId } from '@llmgine/protocol';
 import type { Logger } from 'pino';
-import type { ClientConnection, HandlerContext, MessageHandler, OutgoingFrame } from '../handlers/types.ts';
+import type { ClientConnection } from '../handlers/types.ts';
 import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
 import { parseWith } from '../validation.ts';
+import { type Task, Turn } from './turn.ts';
 
-/** Frames that may wait for the handler before them; then the socket is not read any more. */
+/** Frames that may wait for handlers; then the socket is not read any more. What was read already still counts. */
 const MAX_WAITING = 64;
 
 /** What dispatch needs of the connection. */
@@ -18,18 +19,15 @@ export interface DispatchTarget extends ClientConnection {
   resumeReading(): void;
 }
 
-interface Task {
-  readonly handler: MessageHandler;
-  readonly data: unknown;
-  readonly messageId: MessageId | undefined;
-}
-
 export class Dispatch {
   readonly #services: Services;
   readonly #target: DispatchTarget;
   readonly #waiting: Task[] = [];
-  readonly #closed = new AbortController();
+  /** Turns that are not done. At most one of them is of an ordered handler. */
+  readonly #turns = new Set<Turn>();
+  /** An ordered handler has its turn. */
   #busy = false;
+  #closed = false;
 
   constructor(services: Services, target: DispatchTarget) {
     this.#services = services;
@@ -38,7 +36,34 @@ export class Dispatch {
 
   /** One frame has come. Never throws. */
   receive(text: string): void {
-    let task: Task;
+    if (this.#closed) return;
+    const task = this.#read(text);
+    if (!task) return;
+    if (task.handler.unordered) {
+      void this.#run(task)?.then(() => this.#resume());
+      this.#pause();
+    } else if (this.#busy) {
+      this.#waiting.push(task);
+      this.#pause();
+    } else {
+      this.#runInTurn(task);
+    }
+  }
+
+  /** Answers a frame with an error instead of handling it. */
+  refuse(text: string, error: ApiError): void {
+    this.#fail(error, salvageMessageId(text), 'frame');
+  }
+
+  /** Frames that wait are dropped, handlers that run are told. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#waiting.length = 0;
+    for (const turn of this.#turns) turn.stop(new Error('the connection is closed'));
+  }
+
+  #read(text: string): Task | undefined {
     let messageId: MessageId | undefined;
     try {
       const envelope = parseEnvelope(text);
@@ -47,87 +72,65 @@ export class Dispatch {
       if (!handler) {
         throw new ApiError('INVALID_MESSAGE_TYPE', `There is no message type "${envelope.type}"`);
       }
-      task = { handler, data: parseWith(handler.schema, envelope.data, 'data', 'data'), messageId };
+      return { handler, data: parseWith(handler.schema, envelope.data, 'data', 'data'), messageId };
     } catch (error) {
       this.#fail(error, messageId ?? salvageMessageId(text), 'frame');
-      return;
+      return undefined;
     }
-    if (task.handler.unordered) this.#run(task);
-    else if (this.#busy) this.#wait(task);
-    else this.#runInTurn(task);
   }
 
-  close(): void {
-    this.#waiting.length = 0;
-    this.#closed.abort(new Error('the connection is closed'));
+  get #full(): boolean {
+    return this.#waiting.length + this.#turns.size >= MAX_WAITING;
   }
 
-  #wait(task: Task): void {
-    this.#waiting.push(task);
-    if (this.#waiting.length === MAX_WAITING) this.#target.pauseReading();
+  #pause(): void {
+    if (this.#full) this.#target.pauseReading();
+  }
+
+  #resume(): void {
+    if (!this.#full) this.#target.resumeReading();
   }
 
   /** Runs a handler and those that wait behind it; handlers that need no waiting cost no promise. */
   #runInTurn(first: Task): void {
     for (let task: Task | undefined = first; task; task = this.#waiting.shift()) {
       const running = this.#run(task);
-      if (running) {
-        this.#busy = true;
-        void running.then(() => {
-          this.#busy = false;
-          const next = this.#waiting.shift();
-          if (this.#waiting.length === MAX_WAITING - 1) this.#target.resumeReading();
-          if (next) this.#runInTurn(next);
-        });
-        return;
-      }
+      if (!running) continue;
+      this.#busy = true;
+      void running.then(() => {
+        this.#busy = false;
+        const next = this.#waiting.shift();
+        if (next) this.#runInTurn(next);
+        this.#resume();
+      });
+      return;
     }
   }
 
   /** Undefined when the handler is done already. The promise never rejects. */
   #run(task: Task): Promise<void> | undefined {
-    const { handler, messageId } = task;
+    const { handler } = task;
     if (handler.touches) this.#services.sessions.touch(this.#target.key);
-    const controller = new AbortController();
+    const turn = new Turn(task, this.#services, this.#target);
     try {
-      const result = handler.handle(task.data, this.#context(task, controller.signal));
-      if (result instanceof Promise) return this.#finish(task, result, controller);
-      this.#answer(result, messageId);
+      const result = handler.handle(task.data, turn.context);
+      if (result instanceof Promise) return this.#finish(turn, result);
+      turn.reply(result);
     } catch (error) {
-      this.#fail(error, messageId, handler.type);
+      this.#fail(error, task.messageId, handler.type);
     }
     return undefined;
   }
 
-  async #finish(
-    task: Task,
-    work: Promise<OutgoingFrame | undefined>,
-    controller: AbortController,
-  ): Promise<void> {
-    const seconds = this.#services.config.values.handlerTimeout;
-    const over = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      over.reject(
-        new ApiError('WEBSOCKET_ERROR', `"${task.handler.type}" took longer than ${seconds} seconds`),
-      );
-    }, seconds * 1000);
-    const closed = () => over.reject(this.#closed.signal.reason);
-    this.#closed.signal.addEventListener('abort', closed, { once: true });
+  async #finish(turn: Turn, work: ReturnType<Turn['within']>): Promise<void> {
+    this.#turns.add(turn);
     try {
-      this.#answer(await Promise.race([work, over.promise]), task.messageId);
+      turn.reply(await turn.within(work, this.#services.config.values.handlerTimeout));
     } catch (error) {
-      controller.abort(error);
-      if (!this.#closed.signal.aborted) this.#fail(error, task.messageId, task.handler.type);
-      // When it lost the race, how it ends is no news.
-      work.catch(() => {});
+      if (!this.#closed) this.#fail(error, turn.task.messageId, turn.task.handler.type);
     } finally {
-      clearTimeout(timer);
-      this.#closed.signal.removeEventListener('abort', closed);
+      this.#turns.delete(turn);
     }
-  }
-
-  #answer(frame: OutgoingFrame | undefined, messageId: MessageId | undefined): void {
-    if (frame) this.#target.sendReply(messageId, frame.type, frame.data);
   }
 
   /** Tells the client in the words of the error table; what it may not see goes to the log only. */
@@ -145,23 +148,6 @@ export class Dispatch {
       ...(apiError.retryAfter === undefined ? {} : { retry_after: apiError.retryAfter }),
       ...(debug === undefined ? {} : { details: debug }),
     });
-  }
-
-  #context(task: Task, signal: AbortSignal): HandlerContext {
-    const target = this.#target;
-    const services = this.#services;
-    return {
-      connection: target,
-      principal: target.principal,
-      sessionId: target.sessionId,
-      session: target.key,
-      services,
-      messageId: task.messageId,
-      signal,
-      logger: target.logger,
-      loadSession: () => services.sessions.get(target.principal, target.sessionId),
-      reply: (type, data) => target.sendReply(task.messageId, type, data),
-    };
   }
 }
 

@@ -15,10 +15,9 @@ import type { SessionKey } from '../storage/types.ts';
 
 /** Where a stream writes; the connection. */
 export interface FrameWriter {
-  sendText(frame: string): void;
-  sendBytes(frame: Buffer): void;
-  /** False when too much is unsent; the connection calls `resume()` when that has changed. */
-  readonly room: boolean;
+  write(frame: string | Buffer): void;
+  /** False when enough waits for the peer to read; the connection calls `resume()` when it has. */
+  readonly hasRoom: boolean;
   cork(): void;
   uncork(): void;
   /** The stream cannot go on. */
@@ -33,11 +32,14 @@ export class EventStream implements ConnectionEvents, EventSink {
   readonly #key: SessionKey;
   readonly #out: FrameWriter;
   #subscription: Subscription | null = null;
+  #epoch = '';
   /** The event types that are shown; null for all. */
   #shown: ReadonlySet<string> | null = null;
-  #epoch = '';
   /** Commands of this connection whose result is still owed: run → the ids to answer with. */
   readonly #owed = new Map<string, (MessageId | undefined)[]>();
+  /** The end of an owed run may lie before what the subscription delivers. */
+  #unsettled = false;
+  #closed = false;
 
   constructor(services: Pick<Services, 'log' | 'storage'>, key: SessionKey, out: FrameWriter) {
     this.#services = services;
@@ -55,22 +57,18 @@ export class EventStream implements ConnectionEvents, EventSink {
   async subscribe(
     after: string | undefined,
     types: readonly string[] | undefined,
+    signal: AbortSignal,
   ): Promise<{ cursor: string; resyncRequired: boolean; start: () => void }> {
     const { subscription, cursor, resyncRequired } = await this.#services.log.subscribe(this.#key, {
       after,
       sink: this,
     });
-    this.#replace(subscription, cursor);
-    this.#shown = types ? new Set(types) : null;
-    return {
-      cursor,
-      resyncRequired,
-      start: () => {
-        subscription.start();
-        // The new subscription may begin behind the end of a run whose result is owed.
-        for (const runId of this.#owed.keys()) void this.#settle(runId);
-      },
-    };
+    if (signal.aborted || this.#closed) {
+      subscription.close();
+      throw signal.reason ?? new Error('the connection is closed');
+    }
+    this.#replace(subscription, cursor, types ? new Set(types) : null);
+    return { cursor, resyncRequired, start: () => subscription.start() };
   }
 
   unsubscribe(): void {
@@ -82,27 +80,25 @@ export class EventStream implements ConnectionEvents, EventSink {
     accepted: CommandAccepted,
     options: { messageId: MessageId | undefined; visible: boolean; attached: boolean },
   ): void {
-    const { run_id: runId } = accepted;
-    this.#owed.set(runId, [...(this.#owed.get(runId) ?? []), options.messageId]);
-    if (!this.#subscription) {
-      const after = parseCursor(accepted.cursor)?.seq ?? 0;
-      const subscription = this.#services.log.follow(this.#key, after, this);
-      this.#replace(subscription, accepted.cursor);
-      this.#shown = options.visible ? null : NOTHING;
+    // The command outlives its connection; its reader must not.
+    if (this.#closed) return;
+    const { run_id: runId, cursor } = accepted;
+    if (!this.#subscription || (options.visible && this.#shown === NOTHING)) {
+      const subscription = this.#services.log.follow(this.#key, parseCursor(cursor)?.seq ?? 0, this);
+      this.#replace(subscription, cursor, options.visible ? null : NOTHING);
       subscription.start();
-    } else {
-      if (options.visible && this.#shown === NOTHING) this.#shown = null;
-      if (options.attached) void this.#settle(runId);
     }
+    this.#owed.set(runId, [...(this.#owed.get(runId) ?? []), options.messageId]);
+    if (options.attached) this.#settleOnceLive();
   }
 
   write(event: LogEvent): boolean {
-    if (this.#shown === null || this.#shown.has(event.eventType)) this.#out.sendBytes(event.frame);
+    if (this.#shown === null || this.#shown.has(event.eventType)) this.#out.write(event.frame);
     if (event.eventType === 'run_finished' && event.runId !== null && this.#owed.has(event.runId)) {
       // The payload is the result without its run.
       this.#answer(event.runId, `{"run_id":${JSON.stringify(event.runId)},${event.payload.slice(1)}`);
     }
-    return this.#out.room;
+    return this.#out.hasRoom;
   }
 
   cork(): void {
@@ -111,6 +107,10 @@ export class EventStream implements ConnectionEvents, EventSink {
 
   uncork(): void {
     this.#out.uncork();
+  }
+
+  live(): void {
+    if (this.#unsettled) this.#settleOnceLive();
   }
 
   failed(error: unknown): void {
@@ -124,11 +124,21 @@ export class EventStream implements ConnectionEvents, EventSink {
   }
 
   close(): void {
+    this.#closed = true;
     this.#owed.clear();
     this.#drop();
   }
 
-  /** Answers from the run's row where the event of its end may have passed already. */
+  /**
+   * Answers from the rows of the owed runs, for the case that the events of their ends have passed already. Only when
+   * nothing that is committed waits to be delivered: an end among it has to come first.
+   */
+  #settleOnceLive(): void {
+    this.#unsettled = !this.#subscription?.live;
+    if (this.#unsettled) return;
+    for (const runId of this.#owed.keys()) void this.#settle(runId);
+  }
+
   async #settle(runId: string): Promise<void> {
     try {
       const run = await this.#services.storage.getRun(this.#key, runId);
@@ -147,20 +157,24 @@ export class EventStream implements ConnectionEvents, EventSink {
     this.#owed.delete(runId);
     for (const id of ids) {
       const messageId = id === undefined ? '' : `"message_id":${JSON.stringify(id)},`;
-      this.#out.sendText(`{"type":"command_result",${messageId}"data":${data}}`);
+      this.#out.write(`{"type":"command_result",${messageId}"data":${data}}`);
     }
     if (this.#shown === NOTHING && this.#owed.size === 0) this.#drop();
   }
 
-  #replace(subscription: Subscription, cursor: string): void {
+  #replace(subscription: Subscription, cursor: string, shown: ReadonlySet<string> | null): void {
     this.#subscription?.close();
     this.#subscription = subscription;
     this.#epoch = parseCursor(cursor)?.epoch ?? '';
+    this.#shown = shown;
+    // It may begin behind the end of a run whose result is owed.
+    this.#unsettled = this.#owed.size > 0;
   }
 
   #drop(): void {
     this.#subscription?.close();
     this.#subscription = null;
     this.#shown = null;
+    this.#unsettled = false;
   }
 }

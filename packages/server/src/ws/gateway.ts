@@ -1,92 +1,74 @@
 /** Where sockets enter: who may connect, to which session, and what happens to all of them together. */
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import {
-  ApiError,
-  BEARER_SUBPROTOCOL_PREFIX,
-  CLOSE_CODES,
-  type JsonObject,
-  SUBPROTOCOL,
-} from '@llmgine/protocol';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { ApiError, CLOSE_CODES, type JsonObject } from '@llmgine/protocol';
+import type { WebSocket, WebSocketServer } from 'ws';
 import { isAllowedOrigin } from '../security/origin.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
 import { keyOf } from '../sessions/service.ts';
-import { Connection } from './connection.ts';
-import { DeadlineQueue } from './deadline-queue.ts';
-import { TokenBucket } from './token-bucket.ts';
+import type { SessionKey } from '../storage/types.ts';
+import { Connection, type ConnectionOwner } from './connection.ts';
+import { addressedSession, BadHandshake, checkHandshake, offeredCredential } from './handshake.ts';
+import { MessageRates } from './message-rate.ts';
+import { createSocketServer } from './socket-server.ts';
+import { Watch } from './watch.ts';
 
-const PATH = /^\/api\/sessions\/([^/?#]+)\/ws\/?$/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** A peer that says nothing after the close is destroyed. */
-const CLOSE_TIMEOUT_MS = 5000;
-/** After its last chance a silent peer gets this long to answer. */
-const LAST_PONG_MS = 5000;
-const MAX_MISSED_PONGS = 2;
 /** Clients of a server that drains come back within this time, so that they do not all come at once. */
 const RECONNECT_SPREAD_MS = 2000;
 
-export type RefuseUpgrade = (request: IncomingMessage, socket: Duplex, error: ApiError) => void;
+/** Answers a request for an upgrade with a problem instead, and closes. `answer` wins over what the code says. */
+export type RefuseUpgrade = (
+  request: IncomingMessage,
+  socket: Duplex,
+  error: ApiError,
+  answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
+) => void;
 
+/** What they throw, or reject with, is logged and disturbs nobody. */
 export interface ConnectionCallbacks {
-  onConnect?(connection: Connection): void;
-  onDisconnect?(connection: Connection): void;
+  onConnect?(connection: Connection): unknown;
+  onDisconnect?(connection: Connection): unknown;
 }
 
-interface PrincipalUse {
-  readonly bucket: TokenBucket;
-  connections: number;
+/** An upgrade on its way, whose session may go meanwhile. */
+interface Arrival {
+  readonly sessionId: string;
+  late: boolean;
 }
 
-export class Gateway {
-  readonly #services: Services;
+export class Gateway implements ConnectionOwner {
+  readonly services: Services;
   readonly #refuse: RefuseUpgrade;
   readonly #wss: WebSocketServer;
+  readonly #rates: MessageRates;
+  readonly #watch: Watch;
+  readonly #arrivals = new Set<Arrival>();
   readonly #connections = new Map<string, Set<Connection>>();
-  readonly #principals = new Map<string, PrincipalUse>();
-  readonly #heartbeat: DeadlineQueue<Connection>;
-  readonly #lastChance: DeadlineQueue<Connection>;
-  readonly #stalled: DeadlineQueue<Connection>;
-  readonly #blocked = new Set<Connection>();
+  /** Connections to sessions that are not there: they are open until their close is through. */
+  readonly #strays = new Set<Connection>();
   readonly #callbacks: ConnectionCallbacks[] = [];
   readonly #leaveCluster: () => void;
   #count = 0;
   #allClosed: (() => void)[] = [];
 
-  /** `refuse` answers a request for an upgrade with a problem instead, and closes. */
   constructor(services: Services, refuse: RefuseUpgrade) {
-    this.#services = services;
+    this.services = services;
     this.#refuse = refuse;
-    const { values } = services.config;
-    this.#wss = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: values.websocketMaxMessageSize,
-      maxFragments: values.websocketMaxFragments,
-      // A flood of tiny chunks of one message must not hold more than the message itself.
-      maxBufferedChunks: 4096,
-      closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-    } as ConstructorParameters<typeof WebSocketServer>[0]);
-    const beat = values.websocketHeartbeat * 1000;
-    this.#heartbeat = new DeadlineQueue(beat, (connection) => this.#beat(connection));
-    this.#lastChance = new DeadlineQueue(Math.min(LAST_PONG_MS, beat / 6), (connection) =>
-      this.#lastBeat(connection),
-    );
-    this.#stalled = new DeadlineQueue(values.websocketStallTimeout * 1000, (connection) =>
-      this.#stall(connection),
-    );
-    this.#leaveCluster = services.cluster.onNotice((notice) => {
-      for (const connection of this.connections(notice.sessionId)) {
-        connection.closeWith(new ApiError('SESSION_NOT_FOUND'));
-      }
+    this.#wss = createSocketServer(services.config.values);
+    this.#wss.on('wsClientError', (error: Error, socket: Duplex, request: IncomingMessage) => {
+      this.#refused(request, socket, new BadHandshake('VALIDATION_ERROR', error.message, 400));
     });
+    this.#rates = new MessageRates(services.config.values);
+    this.#watch = new Watch(services.config.values);
+    this.#leaveCluster = services.cluster.onNotice(({ sessionId }) => this.#sessionClosed(sessionId));
   }
 
   attach(server: Server): void {
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    server.on('upgrade', (request: IncomingMessage, _socket: Duplex, head: Buffer) => {
+      const { socket } = request;
       // Until the upgrade is through, nobody else listens.
       const ignore = () => socket.destroy();
       socket.on('error', ignore);
@@ -94,15 +76,6 @@ export class Gateway {
         .catch((error: unknown) => this.#refused(request, socket, error))
         .finally(() => socket.off('error', ignore));
     });
-  }
-
-  #refused(request: IncomingMessage, socket: Duplex, error: unknown): void {
-    const { logger, metrics } = this.#services;
-    const known = error instanceof ApiError;
-    if (!known) logger.error({ err: error }, 'upgrade failed');
-    const apiError = known ? error : new ApiError('INTERNAL_ERROR');
-    metrics.error(apiError.code);
-    if (!socket.destroyed) this.#refuse(request, socket, apiError);
   }
 
   onEvent(callbacks: ConnectionCallbacks): void {
@@ -125,10 +98,10 @@ export class Gateway {
       if (connection.acceptsServerFrames) {
         const data: JsonObject = {
           reason,
-          cursor: connection.events.cursor,
+          cursor: connection.cursor,
           reconnect_after_ms: Math.round(Math.random() * RECONNECT_SPREAD_MS),
         };
-        connection.sendText(JSON.stringify({ type: 'going_away', server_initiated: true, data }));
+        connection.write(JSON.stringify({ type: 'going_away', server_initiated: true, data }));
       }
       connection.close(CLOSE_CODES.DRAINING, reason);
     }
@@ -137,135 +110,116 @@ export class Gateway {
 
   /** Ends what is left at once. */
   close(): void {
-    for (const connection of this.connections()) connection.terminate();
-    this.#heartbeat.clear();
-    this.#lastChance.clear();
-    this.#stalled.clear();
+    for (const connection of [...this.connections(), ...this.#strays]) connection.terminate();
+    this.#watch.clear();
+    this.#rates.close();
     this.#leaveCluster();
     this.#wss.close();
   }
 
-  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { config, authenticate, lifecycle, sessions } = this.#services;
-    const sessionId = PATH.exec(new URL(request.url ?? '/', 'http://localhost').pathname)?.[1];
-    if (sessionId === undefined) throw new ApiError('NOT_FOUND');
+  blocked(connection: Connection): void {
+    this.#watch.blocked(connection);
+  }
+
+  unblocked(connection: Connection): void {
+    this.#watch.unblocked(connection);
+  }
+
+  closed(connection: Connection): void {
+    this.#count--;
+    this.#watch.delete(connection);
+    this.#rates.leave(connection.principal);
+    if (!this.#strays.delete(connection)) {
+      this.#leave(connection);
+      this.#tell((callbacks) => callbacks.onDisconnect?.(connection));
+    }
+    if (this.#count === 0) for (const resolve of this.#allClosed.splice(0)) resolve();
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const { config, authenticate, lifecycle } = this.services;
+    const sessionId = addressedSession(request);
     const { origin } = request.headers;
     if (origin !== undefined && !isAllowedOrigin(origin, config)) {
       throw new ApiError('FORBIDDEN', 'This origin may not connect');
     }
     const principal = authenticate.authenticate(request, offeredCredential(request));
-    if (lifecycle.draining) throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 5 });
+    checkHandshake(request);
     const key = keyOf(principal, sessionId.toLowerCase());
-    const session = UUID.test(sessionId) ? await sessions.find(key) : null;
-    if (socket.destroyed) return;
-    this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      const connection = this.#open(ws, request, socket, principal, key);
-      if (!session) connection.closeWith(new ApiError('SESSION_NOT_FOUND'));
-    });
+    const found = UUID.test(sessionId) && (await this.#find(key));
+    if (lifecycle.draining) throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 5 });
+    this.#wss.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket, principal, key, found));
   }
 
-  #open(
-    ws: WebSocket,
-    request: IncomingMessage,
-    socket: Duplex,
-    principal: Principal,
-    key: Connection['key'],
-  ): Connection {
-    const use = this.#use(principal);
-    const { websocketMessageRate: rate, websocketMessageBurst: burst } = this.#services.config.values;
-    const connection = new Connection({
-      ws,
-      socket,
-      principal,
-      key,
-      remoteAddress: request.socket.remoteAddress ?? '',
-      services: this.#services,
-      buckets: principal.local ? [] : [new TokenBucket(rate, burst), use.bucket],
-      onBlocked: (blocked) => this.#block(blocked),
-      onUnblocked: (unblocked) => this.#unblock(unblocked),
-      onClosed: (closed) => this.#closed(closed),
-    });
-    use.connections++;
-    this.#count++;
-    const ofSession = this.#connections.get(key.sessionId);
-    if (ofSession) ofSession.add(connection);
-    else this.#connections.set(key.sessionId, new Set([connection]));
-    this.#heartbeat.add(connection);
-    this.#services.metrics.socketOpened();
-    connection.logger.debug({ remote_address: connection.remoteAddress }, 'connection opened');
-    this.#tell((callbacks) => callbacks.onConnect?.(connection));
-    return connection;
-  }
-
-  #use(principal: Principal): PrincipalUse {
-    const id = `${principal.tenantId}\n${principal.id}`;
-    let use = this.#principals.get(id);
-    if (!use) {
-      const { websocketMessageRate: rate, websocketMessageBurst: burst } = this.#services.config.values;
-      use = { bucket: new TokenBucket(rate, burst), connections: 0 };
-      this.#principals.set(id, use);
+  /** Whether the session is there, and was not closed while that was looked up. */
+  async #find(key: SessionKey): Promise<boolean> {
+    const arrival: Arrival = { sessionId: key.sessionId, late: false };
+    this.#arrivals.add(arrival);
+    try {
+      return (await this.services.sessions.find(key)) !== null && !arrival.late;
+    } finally {
+      this.#arrivals.delete(arrival);
     }
-    return use;
   }
 
-  #closed(connection: Connection): void {
-    this.#heartbeat.delete(connection);
-    this.#lastChance.delete(connection);
-    this.#unblock(connection);
+  #open(ws: WebSocket, socket: Socket, principal: Principal, key: SessionKey, found: boolean): void {
+    const { logger, metrics } = this.services;
+    const rate = this.#rates.join(principal);
+    const connection = new Connection({ ws, socket, principal, key, rate, owner: this });
+    this.#count++;
+    this.#watch.add(connection);
+    metrics.socketOpened();
+    if (logger.isLevelEnabled('debug')) {
+      connection.logger.debug({ remote_address: connection.remoteAddress }, 'connection opened');
+    }
+    if (found) {
+      this.#join(connection);
+      this.#tell((callbacks) => callbacks.onConnect?.(connection));
+    } else {
+      this.#strays.add(connection);
+      connection.closeWith(new ApiError('SESSION_NOT_FOUND'));
+    }
+  }
+
+  #join(connection: Connection): void {
+    const ofSession = this.#connections.get(connection.sessionId);
+    if (ofSession) ofSession.add(connection);
+    else this.#connections.set(connection.sessionId, new Set([connection]));
+  }
+
+  #leave(connection: Connection): void {
     const ofSession = this.#connections.get(connection.sessionId);
     ofSession?.delete(connection);
     if (ofSession?.size === 0) this.#connections.delete(connection.sessionId);
-    const id = `${connection.principal.tenantId}\n${connection.principal.id}`;
-    const use = this.#principals.get(id);
-    if (use && --use.connections === 0) this.#principals.delete(id);
-    this.#count--;
-    this.#tell((callbacks) => callbacks.onDisconnect?.(connection));
-    if (this.#count === 0) for (const resolve of this.#allClosed.splice(0)) resolve();
   }
 
-  #beat(connection: Connection): void {
-    const missed = connection.ping() + 1;
-    if (missed >= MAX_MISSED_PONGS) this.#lastChance.add(connection);
-    else this.#heartbeat.add(connection);
+  #sessionClosed(sessionId: string): void {
+    for (const arrival of this.#arrivals) if (arrival.sessionId === sessionId) arrival.late = true;
+    for (const connection of this.connections(sessionId)) {
+      connection.closeWith(new ApiError('SESSION_NOT_FOUND'));
+    }
   }
 
-  #lastBeat(connection: Connection): void {
-    if (connection.missedPongs >= MAX_MISSED_PONGS) connection.terminate();
-    else this.#heartbeat.add(connection);
+  #refused(request: IncomingMessage, socket: Duplex, error: unknown): void {
+    const { logger, metrics } = this.services;
+    const known = error instanceof ApiError;
+    if (!known) logger.error({ err: error }, 'upgrade failed');
+    const apiError = known ? error : new ApiError('INTERNAL_ERROR');
+    metrics.error(apiError.code);
+    if (socket.destroyed) return;
+    this.#refuse(request, socket, apiError, apiError instanceof BadHandshake ? apiError : undefined);
   }
 
-  #block(connection: Connection): void {
-    if (this.#blocked.has(connection)) return;
-    this.#blocked.add(connection);
-    connection.madeProgress();
-    this.#stalled.add(connection);
-  }
-
-  #unblock(connection: Connection): void {
-    this.#blocked.delete(connection);
-    this.#stalled.delete(connection);
-  }
-
-  #stall(connection: Connection): void {
-    if (connection.madeProgress()) this.#stalled.add(connection);
-    else connection.tooSlow();
-  }
-
-  #tell(call: (callbacks: ConnectionCallbacks) => void): void {
+  #tell(call: (callbacks: ConnectionCallbacks) => unknown): void {
+    const failed = (error: unknown) => {
+      this.services.logger.error({ err: error }, 'connection callback failed');
+    };
     for (const callbacks of this.#callbacks) {
       try {
-        call(callbacks);
+        Promise.resolve(call(callbacks)).catch(failed);
       } catch (error) {
-        this.#services.logger.error({ err: error }, 'connection callback failed');
+        failed(error);
       }
     }
   }
-}
-
-/** A browser cannot set headers: it offers its credential as a subprotocol, which is never echoed. */
-function offeredCredential(request: IncomingMessage): string | undefined {
-  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
-  return offered
-    ?.find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))
-    ?.slice(BEARER_SUBPROTOCOL_PREFIX.length);
 }

@@ -45,7 +45,7 @@ export class Messaging {
 
   /** Sends a frame of a custom type to a session. Throws `VALIDATION_ERROR` for a type of the server itself. */
   sendFrame(sessionId: string, frame: OutgoingFrame): number {
-    if (!MESSAGE_TYPE.test(frame.type) || frame.type in SERVER_FRAMES) {
+    if (!MESSAGE_TYPE.test(frame.type) || Object.hasOwn(SERVER_FRAMES, frame.type)) {
       throw new ApiError('VALIDATION_ERROR', `"${frame.type}" is not a custom message type`);
     }
     return this.#send(this.#gateway.connections(sessionId), frame);
@@ -68,7 +68,7 @@ export class Messaging {
     let sent = 0;
     for (const connection of connections) {
       if (!connection.acceptsServerFrames) continue;
-      connection.sendText(text);
+      connection.write(text);
       sent++;
     }
     return sent;

@@ -1,0 +1,48 @@
+/** What a request for an upgrade says, and what is wrong with it before anybody looks anything up. */
+import type { IncomingMessage } from 'node:http';
+import { ApiError, BEARER_SUBPROTOCOL_PREFIX, type ErrorCode } from '@llmgine/protocol';
+
+const PATH = /^\/api\/sessions\/([^/?#]+)\/ws\/?$/;
+const VERSION = '13';
+
+/** A request that is no handshake. Its answer says more than its code does. */
+export class BadHandshake extends ApiError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, message: string, status: number, headers: Record<string, string> = {}) {
+    super(code, message);
+    this.name = 'BadHandshake';
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** The session that the address names, in whatever form. Throws `NOT_FOUND` when it is no address of a socket. */
+export function addressedSession(request: IncomingMessage): string {
+  const url = URL.parse(request.url ?? '', 'http://localhost');
+  const sessionId = url && PATH.exec(url.pathname)?.[1];
+  if (!sessionId) throw new ApiError('NOT_FOUND');
+  return sessionId;
+}
+
+/** Throws what has an answer of its own; the rest is for the library. */
+export function checkHandshake(request: IncomingMessage): void {
+  if (request.method !== 'GET') {
+    throw new BadHandshake('METHOD_NOT_ALLOWED', 'A handshake is a GET request', 405, { allow: 'GET' });
+  }
+  if (request.headers['sec-websocket-version'] !== VERSION) {
+    throw new BadHandshake('VALIDATION_ERROR', `This server speaks version ${VERSION} of WebSocket`, 426, {
+      'sec-websocket-version': VERSION,
+      upgrade: 'websocket',
+    });
+  }
+}
+
+/** A browser cannot set headers: it offers its credential as a subprotocol, which is never echoed. */
+export function offeredCredential(request: IncomingMessage): string | undefined {
+  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
+  return offered
+    ?.find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))
+    ?.slice(BEARER_SUBPROTOCOL_PREFIX.length);
+}
