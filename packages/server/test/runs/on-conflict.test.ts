@@ -1,0 +1,228 @@
+/** A command that arrives while a run of the session is unfinished, and the order of those that wait. */
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { startApp } from '../../../../tests/helpers/app.ts';
+import { startModelApp } from '../../../../tests/helpers/model-app.ts';
+import { call } from '../../../../tests/helpers/rest.ts';
+import { promptOf, testEngine, testGate } from '../../../../tests/helpers/test-engine.ts';
+import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
+
+/** An engine that notes what it does, and stands at the gate that a run names. */
+async function startGated(config: object = {}) {
+  const gates = new Map<string, ReturnType<typeof testGate>>();
+  const gateOf = (name: string) => {
+    const gate = gates.get(name) ?? testGate();
+    gates.set(name, gate);
+    return gate;
+  };
+  const log: string[] = [];
+  const apiFactory = testEngine(async ({ parameters, signal }) => {
+    const name = String(parameters.name);
+    log.push(`${name} starts`);
+    const stopped = () => log.push(`${name} stops`);
+    signal.addEventListener('abort', stopped);
+    await gateOf(name).pass();
+    signal.removeEventListener('abort', stopped);
+    log.push(`${name} ends`);
+    return name;
+  });
+  const app = await startApp({ apiFactory, config });
+  const createSession = () => app.createSession({ engine_type: 'TestEngine' });
+  return { ...app, createSession, gateOf, log };
+}
+
+function commander(socket: TestSocket) {
+  return (name: string, options: object = {}) => socket.run('act', { name }, options);
+}
+
+test('queue is the default: runs follow each other in the order of their acceptance', async () => {
+  const { wsUrl, createSession, gateOf, log } = await startGated();
+  const socket = await TestSocket.open(wsUrl(await createSession()));
+  const run = commander(socket);
+  const results = ['a', 'b', 'c'].map((name) => run(name));
+  await gateOf('a').reached;
+  await socket.find(() => socket.frames.filter(({ type }) => type === 'command_accepted').length === 3);
+  expect(log).toEqual(['a starts']);
+  for (const name of ['c', 'b', 'a']) gateOf(name).open();
+
+  expect((await Promise.all(results)).map(({ result }) => result)).toEqual(['a', 'b', 'c']);
+  expect(log).toEqual(['a starts', 'a ends', 'b starts', 'b ends', 'c starts', 'c ends']);
+  const accepted = socket.frames.filter(({ type }) => type === 'command_accepted');
+  expect(accepted.map(({ data }) => data.position)).toEqual([0, 1, 2]);
+  const order = socket.events.map(({ event_type, run_id }) => [event_type, run_id]);
+  const ids = accepted.map(({ data }) => data.run_id);
+  expect(order.filter(([type]) => type === 'run_started').map(([, id]) => id)).toEqual(ids);
+  expect(order.filter(([type]) => type === 'run_finished').map(([, id]) => id)).toEqual(ids);
+});
+
+test('reject refuses with RUN_IN_PROGRESS while a run is unfinished, and only then', async () => {
+  const { url, wsUrl, createSession, gateOf, log } = await startGated();
+  const id = await createSession();
+  const socket = await TestSocket.open(wsUrl(id));
+  const run = commander(socket);
+  const first = run('a');
+  await gateOf('a').reached;
+
+  await expect(run('b', { on_conflict: 'reject' })).rejects.toThrow('RUN_IN_PROGRESS');
+  expect(
+    await call('POST', `${url}/api/sessions/${id}/commands`, { command: 'act', on_conflict: 'reject' }),
+  ).toMatchObject({ status: 409, body: { code: 'RUN_IN_PROGRESS' } });
+  gateOf('a').open();
+  await first;
+  gateOf('c').open();
+
+  expect(await run('c', { on_conflict: 'reject' })).toMatchObject({ result: 'c' });
+  expect(log.filter((line) => line.endsWith('starts'))).toEqual(['a starts', 'c starts']);
+  expect((await call('GET', `${url}/api/sessions/${id}/runs`)).body.runs).toHaveLength(2);
+});
+
+test('interrupt cancels what runs and what waits, then starts', async () => {
+  const { wsUrl, createSession, gateOf, log } = await startGated();
+  const socket = await TestSocket.open(wsUrl(await createSession()));
+  const run = commander(socket);
+  const stopped = ['a', 'b', 'c'].map((name) => run(name));
+  await gateOf('a').reached;
+  await socket.find(() => socket.frames.filter(({ type }) => type === 'command_accepted').length === 3);
+  gateOf('d').open();
+
+  const last = await run('d', { on_conflict: 'interrupt' });
+
+  expect(last).toMatchObject({ status: 'completed', result: 'd' });
+  expect((await Promise.all(stopped)).map(({ status }) => status)).toEqual([
+    'cancelled',
+    'cancelled',
+    'cancelled',
+  ]);
+  expect(log).toEqual(['a starts', 'a stops', 'd starts', 'd ends']);
+  const finished = socket.events.filter(({ event_type }) => event_type === 'run_finished');
+  expect(finished.at(-1)?.payload.result).toBe('d');
+});
+
+test('linking and unlinking an engine are refused while a run is unfinished', async () => {
+  const { wsUrl, createSession, gateOf } = await startGated();
+  const socket = await TestSocket.open(wsUrl(await createSession()));
+  const first = commander(socket)('a');
+  await gateOf('a').reached;
+  const link = await socket.request('link_engine', { engine_type: 'ToolChatEngine' });
+  const unlink = await socket.request('unlink_engine');
+  expect([link.data.code, unlink.data.code]).toEqual(['RUN_IN_PROGRESS', 'RUN_IN_PROGRESS']);
+  gateOf('a').open();
+  expect(await first).toMatchObject({ status: 'completed' });
+  expect((await socket.request('unlink_engine')).type).toBe('engine_unlinked');
+  expect((await socket.request('unlink_engine')).data.code).toBe('ENGINE_NOT_LINKED');
+  await expect(commander(socket)('b')).rejects.toThrow('ENGINE_NOT_LINKED');
+});
+
+test('a queued run sees the conversation in the order of the runs, and not what is queued behind it', async () => {
+  const { models, wsUrl, createSession } = await startModelApp();
+  const gate = models.gate();
+  models.script(
+    { steps: [{ text: 'Answer one' }, { gate }] },
+    { steps: [{ text: 'Answer two' }] },
+    { steps: [{ text: 'Answer three' }] },
+  );
+  const socket = await TestSocket.open(wsUrl(await createSession({ engine_type: 'ToolChatEngine' })));
+  const runs = ['One', 'Two', 'Three'].map((prompt) => socket.run('prompt', { prompt }));
+  await gate.reached;
+  await socket.find(() => socket.frames.filter(({ type }) => type === 'command_accepted').length === 3);
+  gate.release();
+  await Promise.all(runs);
+
+  const heard = models.requests.map(({ body }) => body.messages.map(({ content }) => content));
+  expect(heard).toEqual([
+    ['One'],
+    ['One', 'Answer one', 'Two'],
+    ['One', 'Answer one', 'Two', 'Answer two', 'Three'],
+  ]);
+});
+
+test('context.history is the conversation up to the own prompt, and what the run has said itself', async () => {
+  const heard: string[][] = [];
+  const apiFactory = testEngine(async (context) => {
+    const texts = async () =>
+      (await context.history()).map(
+        ({ role, parts }) => `${role}: ${parts.map((p) => p.type === 'text' && p.text)}`,
+      );
+    const before = await texts();
+    const message = {
+      message_id: randomUUID(),
+      role: 'assistant' as const,
+      run_id: null,
+      parts: [{ type: 'text' as const, text: `re ${promptOf(context)}` }],
+      created_at: new Date().toISOString(),
+      metadata: {},
+    };
+    context.emit({ event_type: 'message_completed', payload: message });
+    heard.push(before, await texts());
+    return null;
+  });
+  const { wsUrl, createSession } = await startApp({ apiFactory });
+  const socket = await TestSocket.open(wsUrl(await createSession({ engine_type: 'TestEngine' })));
+  await Promise.all(['x', 'y'].map((prompt) => socket.run('prompt', { prompt })));
+  expect(heard).toEqual([
+    ['user: x'],
+    ['user: x', 'assistant: re x'],
+    ['user: x', 'assistant: re x', 'user: y'],
+    ['user: x', 'assistant: re x', 'user: y', 'assistant: re y'],
+  ]);
+});
+
+test('maxConcurrentRuns holds across sessions, and who waits longest is next', async () => {
+  const { wsUrl, createSession, gateOf, log } = await startGated({ maxConcurrentRuns: 2 });
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const sockets = await Promise.all(names.map(async () => TestSocket.open(wsUrl(await createSession()))));
+  const results: Promise<{ result: string }>[] = [];
+  for (const [n, name] of names.entries()) {
+    const socket = sockets[n] as TestSocket;
+    results.push(commander(socket)(name));
+    await socket.findType('command_accepted');
+  }
+  await Promise.all([gateOf('a').reached, gateOf('b').reached]);
+  expect(log).toEqual(['a starts', 'b starts']);
+
+  gateOf('b').open();
+  await gateOf('c').reached;
+  expect(log).toEqual(['a starts', 'b starts', 'b ends', 'c starts']);
+  for (const name of names) gateOf(name).open();
+
+  expect((await Promise.all(results)).map(({ result }) => result)).toEqual(names);
+  expect(log.filter((line) => line.endsWith('starts'))).toEqual(names.map((name) => `${name} starts`));
+});
+
+test('a session with many runs in its queue does not keep the others waiting', async () => {
+  const { wsUrl, createSession, gateOf, log } = await startGated({ maxConcurrentRuns: 1 });
+  const [busy, other] = [
+    await TestSocket.open(wsUrl(await createSession())),
+    await TestSocket.open(wsUrl(await createSession())),
+  ];
+  const first = ['a1', 'a2', 'a3'].map((name) => commander(busy)(name));
+  await gateOf('a1').reached;
+  const second = commander(other)('b');
+  await other.findType('command_accepted');
+  for (const name of ['a1', 'a2', 'a3', 'b']) gateOf(name).open();
+  await Promise.all([...first, second]);
+  expect(log.filter((line) => line.endsWith('starts'))).toEqual([
+    'a1 starts',
+    'b starts',
+    'a2 starts',
+    'a3 starts',
+  ]);
+});
+
+test('a command that the engine does not know, or whose parameters do not fit, makes no run', async () => {
+  const { url, createSession, wsUrl } = await startApp();
+  const id = await createSession({ engine_type: 'ToolChatEngine' });
+  const commands = `${url}/api/sessions/${id}/commands`;
+  const socket = await TestSocket.open(wsUrl(id));
+  await expect(socket.run('fly', {})).rejects.toThrow('UNKNOWN_COMMAND');
+  await expect(socket.run('toString', {})).rejects.toThrow('UNKNOWN_COMMAND');
+  await expect(socket.run('prompt', {})).rejects.toThrow('VALIDATION_ERROR');
+  await expect(socket.run('prompt', { prompt: 7 })).rejects.toThrow('VALIDATION_ERROR');
+  expect(await call('POST', commands, { command: 'fly' })).toMatchObject({
+    status: 422,
+    body: { code: 'UNKNOWN_COMMAND' },
+  });
+  const invalid = await call('POST', commands, { command: 'prompt', parameters: { prompt: 7 } });
+  expect(invalid.body.errors).toEqual([expect.objectContaining({ path: 'parameters.prompt' })]);
+  expect((await call('GET', `${url}/api/sessions/${id}/runs`)).body.runs).toEqual([]);
+});
