@@ -6,7 +6,7 @@ import { registerAuth } from './plugins/auth.ts';
 import { registerBodies } from './plugins/body.ts';
 import { createClientErrorHandler } from './plugins/client-errors.ts';
 import { registerCors } from './plugins/cors.ts';
-import { registerHeaders } from './plugins/headers.ts';
+import { registerHeaders, setCommonHeaders } from './plugins/headers.ts';
 import { registerNotFound } from './plugins/not-found.ts';
 import { registerObservation } from './plugins/observe.ts';
 import { registerProblems, sendProblem } from './plugins/problems.ts';
@@ -64,7 +64,11 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     },
     clientErrorHandler: clientErrors.onClientError,
-    frameworkErrors: (error, request, reply) => sendProblem(request, reply, toApiError(error), undefined),
+    // An address that cannot be read: it goes wrong before any hook.
+    frameworkErrors: (error, request, reply) => {
+      setCommonHeaders(request, reply);
+      sendProblem(request, reply, toApiError(error), undefined);
+    },
   }).withTypeProvider();
   // Node drops headers beyond the 2000th silently, and with them what says that a request was forwarded.
   app.server.maxHeadersCount = 0;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { commandPendingSchema, commandResultSchema } from '@llmgine/protocol';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { startApp } from '../../../../tests/helpers/app.ts';
 import { call } from '../../../../tests/helpers/rest.ts';
 import { TestStream } from '../../../../tests/helpers/sse-client.ts';
@@ -216,13 +216,43 @@ it('refuses what cannot run', async () => {
   expectProblem(unknown, 'UNKNOWN_COMMAND');
   expectProblem(invalid, 'VALIDATION_ERROR');
   expectProblem(busy, 'RUN_IN_PROGRESS');
-  expectProblem(
-    await call('POST', `${session}/commands`, prompt('Hello'), {
-      accept: 'text/event-stream',
-      'last-event-id': '?',
-    }),
-    'INVALID_CURSOR',
-  );
+});
+
+it('does nothing when it cannot stream from where the client wants', async () => {
+  const { session } = await start(echo);
+
+  const answer = await call('POST', `${session}/commands`, prompt('Hello'), {
+    accept: 'text/event-stream',
+    'last-event-id': '?',
+  });
+
+  expectProblem(answer, 'INVALID_CURSOR');
+  expect((await call('GET', `${session}/runs`)).body.runs).toEqual([]);
+});
+
+it('does not go on waiting for a client that has hung up', async () => {
+  const gate = testGate();
+  const { app, session } = await start(() => gate.pass());
+  const { runs } = app.services;
+  const result = runs.result.bind(runs);
+  let waiting: AbortSignal | undefined;
+  runs.result = (key, runId, signal) => {
+    waiting = signal;
+    return result(key, runId, signal);
+  };
+  const client = new AbortController();
+  const asked = fetch(`${session}/commands`, {
+    method: 'POST',
+    signal: client.signal,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(prompt('Hello')),
+  });
+  await vi.waitUntil(() => waiting !== undefined);
+
+  client.abort();
+  await expect(asked).rejects.toThrow();
+  await vi.waitUntil(() => waiting?.aborted);
+  gate.open();
 });
 
 it('lists, shows and cancels runs', async () => {

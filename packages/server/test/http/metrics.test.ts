@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { startApp } from '../../../../tests/helpers/app.ts';
 import { call } from '../../../../tests/helpers/rest.ts';
+import { TestStream } from '../../../../tests/helpers/sse-client.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
 
 async function scrape(url: string): Promise<string> {
@@ -23,6 +24,8 @@ it('counts what happens', async () => {
   await call('POST', `${url}/api/sessions/${id}/commands`, body);
   await call('GET', `${url}/api/sessions/00000000-0000-4000-8000-000000000000`);
 
+  const missing = 'llmgine_http_requests_total{route="/api/sessions/:session_id",method="GET",status="404"}';
+  await vi.waitUntil(async () => value(await scrape(url), missing) === 1);
   const text = await scrape(url);
 
   expect(value(text, 'llmgine_sessions')).toBe(1);
@@ -33,9 +36,6 @@ it('counts what happens', async () => {
   expect(value(text, 'llmgine_events_appended_total')).toBeGreaterThan(3);
   expect(value(text, 'llmgine_log_flush_appends_count')).toBeGreaterThan(1);
   expect(value(text, 'llmgine_tokens_total{direction="output"}')).toBeGreaterThan(0);
-  expect(
-    value(text, 'llmgine_http_requests_total{route="/api/sessions/:session_id",method="GET",status="404"}'),
-  ).toBe(1);
   for (const name of [
     'process_resident_memory_bytes',
     'process_cpu_seconds_total',
@@ -55,10 +55,27 @@ it('lets no caller choose the value of a label', async () => {
     await call('GET', `${url}/api/engines?x=${i}`);
   }
 
-  const text = await scrape(url);
+  const unknown = 'llmgine_http_requests_total{route="none",method="GET",status="404"}';
+  await vi.waitUntil(async () => value(await scrape(url), unknown) === 20);
+  expect(await scrape(url)).not.toMatch(/nope-|id-\d|x=/);
+});
 
-  expect(text).not.toMatch(/nope-|id-\d|x=/);
-  expect(value(text, 'llmgine_http_requests_total{route="none",method="GET",status="404"}')).toBe(20);
+it('counts streams, whoever ends them, but not how long they stay open', async () => {
+  const { url, createSession } = await startApp();
+  const session = `${url}/api/sessions/${await createSession()}`;
+  const labels = '{route="/api/sessions/:session_id/events",method="GET",status="200"}';
+  const hungUp = await TestStream.open(`${session}/events`);
+  const ended = await TestStream.open(`${session}/events`);
+
+  expect(value(await scrape(url), 'llmgine_event_streams')).toBe(2);
+  await hungUp.close();
+  await call('DELETE', session);
+  await ended.ended;
+
+  await vi.waitUntil(async () => value(await scrape(url), `llmgine_http_requests_total${labels}`) === 2);
+  const text = await scrape(url);
+  expect(value(text, 'llmgine_event_streams')).toBe(0);
+  expect(value(text, `llmgine_http_request_duration_seconds_count${labels}`)).toBeUndefined();
 });
 
 it('keeps the metrics of two applications in one process apart', async () => {

@@ -4,8 +4,9 @@ import {
   commandBodySchema,
   commandPendingSchema,
   commandResultSchema,
+  parseCursor,
 } from '@llmgine/protocol';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Services } from '../../services.ts';
 import type { SessionKey } from '../../storage/types.ts';
@@ -64,6 +65,10 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
     async (request, reply) => {
       const session = await useSession(services, request);
       const body = withRunId(request, session, request.body);
+      const after = lastEventId(request.raw.headers);
+      const streaming = wantsEventStream(request.raw.headers);
+      // Before the run starts: an answer that says 400 must not have done anything.
+      if (streaming && after !== undefined && !parseCursor(after)) throw new ApiError('INVALID_CURSOR');
       const { accepted, run } = await services.runs.start(request.principal, session, body);
       if (prefersAsync(request.raw.headers)) {
         return reply
@@ -72,13 +77,21 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
           .header('preference-applied', 'respond-async')
           .send({ ...accepted, status: run.status });
       }
-      if (wantsEventStream(request.raw.headers)) {
-        await streamRun(services, streams, reply, session, accepted, lastEventId(request.raw.headers));
+      if (streaming) {
+        await streamRun(services, streams, reply, session, accepted, after);
         return reply;
       }
-      return reply.send(await services.runs.result(session, accepted.run_id, request.signal));
+      return reply.send(await services.runs.result(session, accepted.run_id, clientGone(reply)));
     },
   );
+}
+
+/** Aborts when the client hangs up. (`request.signal` does not: with a body, the request itself is over long before.) */
+function clientGone(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  if (reply.raw.destroyed) controller.abort();
+  else reply.raw.once('close', () => controller.abort());
+  return controller.signal;
 }
 
 /** The body, with the run that the `Idempotency-Key` stands for. Throws `VALIDATION_ERROR` when the two disagree. */
