@@ -68,8 +68,7 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
     this.#dispatch = new Dispatch(owner.services, this);
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary));
     ws.on('close', (code) => this.#closed(code));
-    // Protocol errors: the library closes with 1002, 1007, 1008 or 1009 by itself.
-    ws.on('error', (error) => this.logger.debug({ err: error }, 'socket error'));
+    ws.on('error', (error) => this.#broken(error));
     socket.on('drain', () => this.#drained());
   }
 
@@ -241,6 +240,12 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
     this.#stopped = true;
     this.#events?.close();
     this.#dispatch.close();
+  }
+
+  /** The library answers a violation of the protocol by itself: it closes with 1002, 1007, 1008 or 1009. */
+  #broken(error: Error): void {
+    this.logger.debug({ err: error }, 'socket error');
+    this.#stop();
   }
 
   #closed(code: number): void {

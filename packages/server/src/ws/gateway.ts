@@ -27,10 +27,10 @@ export type RefuseUpgrade = (
   answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
 ) => void;
 
-/** What they throw, or reject with, is logged and disturbs nobody. */
+/** What they throw is logged and disturbs nobody. */
 export interface ConnectionCallbacks {
-  onConnect?(connection: Connection): unknown;
-  onDisconnect?(connection: Connection): unknown;
+  onConnect?(connection: Connection): void;
+  onDisconnect?(connection: Connection): void;
 }
 
 /** An upgrade on its way, whose session may go meanwhile. */
@@ -210,15 +210,12 @@ export class Gateway implements ConnectionOwner {
     this.#refuse(request, socket, apiError, apiError instanceof BadHandshake ? apiError : undefined);
   }
 
-  #tell(call: (callbacks: ConnectionCallbacks) => unknown): void {
-    const failed = (error: unknown) => {
-      this.services.logger.error({ err: error }, 'connection callback failed');
-    };
+  #tell(call: (callbacks: ConnectionCallbacks) => void): void {
     for (const callbacks of this.#callbacks) {
       try {
-        Promise.resolve(call(callbacks)).catch(failed);
+        call(callbacks);
       } catch (error) {
-        failed(error);
+        this.services.logger.error({ err: error }, 'connection callback failed');
       }
     }
   }
