@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, type ErrorObject, type Json, type RunOutcome, type Usage } from '@llmgine/protocol';
 import type { EngineService } from '../engines/service.ts';
 import type { EngineContext, EngineLogger } from '../engines/types.ts';
@@ -15,7 +16,8 @@ export interface ExecutionOptions {
   readonly timeoutMs: number;
   readonly logger: EngineLogger & { child(fields: object): EngineLogger };
   readonly checkEvent: (eventType: string, payload: unknown) => void;
-  readonly debug: boolean;
+  /** What may be told of an error that nobody expected; undefined for nothing. */
+  readonly details: (error: unknown) => string | undefined;
   /** The end of a run is committed. */
   readonly onEnded: (ended: EndedRun) => void;
 }
@@ -27,7 +29,8 @@ export interface EndedRun {
   readonly at: number;
 }
 
-const FINISH_RETRY_MS = [100, 500, 2000, 5000, 10_000, 30_000];
+/** While the storage is failing. */
+const RETRY_MS = [100, 500, 2000, 5000, 10_000, 30_000];
 
 class Stopped extends Error {
   readonly reason: StopReason;
@@ -50,6 +53,7 @@ export class Execution {
   readonly #logger: EngineLogger;
   readonly #controller = new AbortController();
   readonly #writer: RunWriter;
+  readonly #abandoned = new AbortController();
   #cause: unknown;
 
   constructor(run: RunRow, options: ExecutionOptions) {
@@ -67,6 +71,11 @@ export class Execution {
 
   stop(reason: StopReason): void {
     if (!this.#controller.signal.aborted) this.#controller.abort(new Stopped(reason));
+  }
+
+  /** The process ends: do not wait for the storage to recover. */
+  abandon(): void {
+    this.#abandoned.abort();
   }
 
   #broken(reason: AppendOutcome | Error): void {
@@ -103,14 +112,16 @@ export class Execution {
   async #start(): Promise<boolean> {
     const { run } = this;
     const now = Date.now();
-    const outcome = await this.#options.log.append({
-      session: run,
-      events: [
-        newEvent('run_started', run.runId, { engine_id: run.engineId, engine_type: run.engineType }, now),
-      ],
-      writes: [{ kind: 'start_run', runId: run.runId, at: now }],
-    });
-    return outcome.ok;
+    const { ok } = await this.#record('start', () =>
+      this.#options.log.append({
+        session: run,
+        events: [
+          newEvent('run_started', run.runId, { engine_id: run.engineId, engine_type: run.engineType }, now),
+        ],
+        writes: [{ kind: 'start_run', runId: run.runId, at: now }],
+      }),
+    );
+    return ok;
   }
 
   /** How the run ended, or null when there is nobody left to tell. */
@@ -128,6 +139,7 @@ export class Execution {
       // When the race is lost, a late failure of the engine is no news.
       work.catch(() => {});
       const result = await Promise.race([work, stopped]);
+      this.#writer.close();
       await this.#writer.drain();
       signal.throwIfAborted();
       return { status: 'completed', result, error: null };
@@ -142,6 +154,7 @@ export class Execution {
   async #work(): Promise<Json> {
     const { run } = this;
     const engine = await this.#load();
+    this.#controller.signal.throwIfAborted();
     const context: EngineContext = {
       sessionId: run.sessionId,
       runId: run.runId,
@@ -203,29 +216,27 @@ export class Execution {
       return failed(error.code, error.message);
     }
     this.#logger.error({ err: error }, 'run failed');
-    return failed('INTERNAL_ERROR', this.#options.debug ? String(error) : undefined);
+    return failed('INTERNAL_ERROR', this.#options.details(error));
   }
 
-  /** A run always ends: while the storage is failing, its end is tried again and the run keeps its place. */
   async #finish(end: RunEnd): Promise<void> {
+    const outcome = await this.#record('end', () => this.#writer.finish(end));
+    if (!outcome.ok) this.#logger.warn({ reason: outcome.reason }, 'the end of the run was refused');
+  }
+
+  /** A run always gets on and ends: while the storage is failing it is tried again, and the run keeps its place. */
+  async #record(what: string, append: () => Promise<AppendOutcome>): Promise<AppendOutcome> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const outcome = await this.#writer.finish(end);
-        if (!outcome.ok) this.#logger.warn({ reason: outcome.reason }, 'the end of the run was refused');
-        return;
+        return await append();
       } catch (error) {
-        const wait = FINISH_RETRY_MS[Math.min(attempt, FINISH_RETRY_MS.length - 1)] as number;
-        this.#logger.error({ err: error, retry_ms: wait }, 'the end of the run cannot be written yet');
-        if (attempt > 0 && this.#abandoned) throw error;
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        if (attempt > 0 && this.#abandoned.signal.aborted) throw error;
+        const wait = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] as number;
+        this.#logger.error({ err: error, retry_ms: wait }, `the ${what} of the run cannot be written yet`);
+        // Woken by `abandon`, for one last attempt.
+        await sleep(wait, undefined, { signal: this.#abandoned.signal }).catch(() => {});
       }
     }
-  }
-
-  #abandoned = false;
-  /** The process ends: do not wait for the storage to recover. */
-  abandon(): void {
-    this.#abandoned = true;
   }
 }
 

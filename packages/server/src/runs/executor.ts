@@ -7,6 +7,9 @@ export interface ExecutorOptions extends ExecutionOptions {
   readonly report: (stage: string, error: unknown) => void;
 }
 
+/** After a failed look for the next run of a session. */
+const LOOK_AGAIN_MS = 250;
+
 /**
  * Executes queued runs in this process: one at a time in a session, at most `maxConcurrent` in all, sessions in the order
  * in which they became ready. The truth is the run rows; what is kept here says where to look.
@@ -95,6 +98,7 @@ export class Executor {
       }
     } catch (error) {
       this.#options.report('execute run', error);
+      setTimeout(() => this.notice(key), LOOK_AGAIN_MS).unref();
     }
     this.#active.delete(key.sessionId);
     if (slot.again && !this.#stopped) this.#ready.set(key.sessionId, key);

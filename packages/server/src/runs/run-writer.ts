@@ -1,25 +1,14 @@
 /** The way from an engine to the session log: events of one run, fenced, with the rows that follow from them. */
-import {
-  CORE_EVENT_TYPES,
-  type ErrorObject,
-  type Json,
-  type Message,
-  type MessagePart,
-  type RunOutcome,
-  type Usage,
-} from '@llmgine/protocol';
+import type { ErrorObject, Json, Message, MessagePart, RunOutcome, Usage } from '@llmgine/protocol';
 import type { EngineEvent } from '../engines/types.ts';
 import type { SessionLog } from '../sessions/log.ts';
 import { appendText } from '../sessions/partial-message.ts';
 import { PendingAppend } from '../sessions/pending.ts';
 import type { AppendOutcome, NewEvent, RunRow, Write } from '../storage/types.ts';
+import { assertEngineEvent } from './engine-event.ts';
 
 /** Characters that may wait for their commit before `emit` asks the engine to hold on. */
 const HIGH_WATER = 262_144;
-
-const ENGINE_EVENTS: ReadonlySet<string> = new Set(
-  CORE_EVENT_TYPES.filter((type) => !/^(run_|engine_)/.test(type)),
-);
 
 interface OpenMessage {
   readonly messageId: string;
@@ -69,8 +58,10 @@ export class RunWriter {
     return this.#usage;
   }
 
+  /** Throws a `TypeError` for what an engine cannot emit. */
   emit(event: EngineEvent): boolean {
     if (this.#closed) return true;
+    assertEngineEvent(event);
     switch (event.event_type) {
       case 'text_delta':
       case 'reasoning_delta':
@@ -103,12 +94,14 @@ export class RunWriter {
         break;
       default:
         if (event.event_type.startsWith('custom:')) this.#checkEvent(event.event_type, event.payload);
-        else if (!ENGINE_EVENTS.has(event.event_type)) {
-          throw new TypeError(`An engine cannot emit ${JSON.stringify(event.event_type)}`);
-        }
         this.#add(event);
     }
     return this.#waiting < HIGH_WATER;
+  }
+
+  /** Takes nothing more: the engine is done. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** Resolves when everything emitted is committed or has failed. */
@@ -123,7 +116,7 @@ export class RunWriter {
    * emitted after it. Rejects when the storage fails; then it may be called again.
    */
   finish(end: RunEnd): Promise<AppendOutcome> {
-    this.#closed = true;
+    this.close();
     const open = this.#open;
     const now = Date.now();
     const events: NewEvent[] = [];
