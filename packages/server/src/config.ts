@@ -1,4 +1,5 @@
 /** The configuration of an application: overrides in code > environment > `.env` > JSON file > defaults. */
+import { inspect } from 'node:util';
 import { readEnvironment, type Variables } from './config/environment.ts';
 import { loadValues } from './config/load.ts';
 import { type ConfigInput, type ConfigValues, SECRET_KEYS } from './config/schema.ts';
@@ -14,6 +15,7 @@ export {
 
 /** Shorter texts are placeholders such as `none`; taking them out of a text would only garble it. */
 const MIN_SECRET = 8;
+const URL_CREDENTIALS = /(?<=:\/\/)[^\s/@]*@/g;
 
 /** Credentials of providers come from the variables that their own tools use; they are no settings and never shown. */
 export interface ProviderEnvironment {
@@ -60,9 +62,16 @@ export class APIConfig {
     return this.values.custom;
   }
 
-  /** The text without the credentials of this configuration: for details that debug mode shows. */
+  /** The text without the credentials of this configuration. */
   redact(text: string): string {
-    return this.#secrets.reduce((safe, secret) => safe.replaceAll(secret, '[hidden]'), text);
+    const safe = this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, '[hidden]'), text);
+    return safe.replace(URL_CREDENTIALS, '[hidden]@');
+  }
+
+  /** In debug mode, an error in words that a caller may see: no stack, no credentials. Otherwise undefined. */
+  details(error: unknown): string | undefined {
+    if (!this.values.debug || error === undefined) return undefined;
+    return this.redact(error instanceof Error ? String(error) : inspect(error, { depth: 1 }));
   }
 
   /** Without secrets, so that a configuration that lands in a log or an answer gives nothing away. */

@@ -140,13 +140,13 @@ export class Dispatch {
     this.#services.metrics.error(apiError.code);
     if (!known) this.#target.logger.error({ err: error, where }, 'handler failed');
     else if (error.cause) this.#target.logger.warn({ err: error, where }, 'handler failed');
-    const debug = this.#services.config.values.debug ? detailsOf(error) : undefined;
+    const details = this.#services.config.details(known ? error.cause : error);
     this.#target.sendReply(messageId, 'error', {
       code: apiError.code,
       message: apiError.message,
       ...(apiError.errors ? { errors: apiError.errors } : {}),
       ...(apiError.retryAfter === undefined ? {} : { retry_after: apiError.retryAfter }),
-      ...(debug === undefined ? {} : { details: debug }),
+      ...(details === undefined ? {} : { details }),
     });
   }
 }
@@ -170,10 +170,4 @@ function salvageMessageId(text: string): MessageId | undefined {
     // Not JSON, or null: there is no id to repeat.
   }
   return undefined;
-}
-
-function detailsOf(error: unknown): string | undefined {
-  const inner = error instanceof ApiError ? error.cause : error;
-  if (inner === undefined) return undefined;
-  return inner instanceof Error ? `${inner.name}: ${inner.message}` : String(inner);
 }

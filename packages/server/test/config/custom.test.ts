@@ -88,4 +88,18 @@ test('redact takes its credentials out of a text', () => {
   expect(config.redact('used a-key-of-more-than-16 and sk-provider-key, twice sk-provider-key')).toBe(
     'used [hidden] and [hidden], twice [hidden]',
   );
+  expect(config.redact('POST http://me:hunter2@models.example/v1: 401')).toBe(
+    'POST http://[hidden]@models.example/v1: 401',
+  );
+});
+
+test('details of an error are for debug mode, and hold no credential and no stack', () => {
+  const key = 'a-key-of-more-than-16';
+  const config = (debug: boolean) => new APIConfig({ key, debug }, { env: {} });
+  const error = new TypeError(`no ${key}`);
+
+  expect(config(false).details(error)).toBeUndefined();
+  expect(config(true).details(error)).toBe('TypeError: no [hidden]');
+  expect(config(true).details({ key })).toBe("{ key: '[hidden]' }");
+  expect(config(true).details(undefined)).toBeUndefined();
 });
