@@ -149,7 +149,7 @@ export class App {
       timeoutMs: values.runTimeout * 1000,
       maxConcurrent: values.maxConcurrentRuns,
       logger,
-      debug: values.debug,
+      details: (error) => config.details(error),
       checkEvent: (type, payload) => messages.checkEvent(type, payload),
       report,
       onEnded: ({ status, usage, seconds, at }) => {
