@@ -57,7 +57,7 @@ export interface AppDescription {
  */
 export async function createApp(options: AppOptions = {}): Promise<App> {
   const config = options.config instanceof APIConfig ? options.config : new APIConfig(options.config);
-  const logger = options.logger ?? createLogger(config.values);
+  const logger = options.logger ?? createLogger({ ...config.values, redact: (line) => config.redact(line) });
   for (const warning of config.warnings) logger.warn(warning);
   const storage = await openStorage(config.values, {
     onError: (stage, error) => logger.error({ err: error, stage }, `${stage} failed`),
@@ -159,7 +159,14 @@ export class App {
       },
     });
     cluster.onNotice((notice) => executor.sessionClosed(notice.sessionId));
-    const runs = new RunService({ storage, log, cluster, engines, executor });
+    const runs = new RunService({
+      storage,
+      log,
+      cluster,
+      engines,
+      executor,
+      onCancelled: (at) => sessions.runEnded(at),
+    });
     metrics.connect({
       counts: () => storage.counts(),
       activeRuns: () => executor.active,

@@ -40,6 +40,8 @@ export interface RunServiceOptions {
   readonly cluster: Cluster;
   readonly engines: EngineService;
   readonly executor: Executor;
+  /** A run has ended without having been executed. */
+  readonly onCancelled: (at: number) => void;
 }
 
 /** How often cancelling looks again when the run changes hands meanwhile. */
@@ -223,6 +225,7 @@ export class RunService {
       events: [newEvent('run_finished', run.runId, end, now)],
       writes: [{ kind: 'finish_run', runId: run.runId, from: ['queued'], ...end, at: now }],
     });
+    this.#options.onCancelled(now);
   }
 
   /** Throws `RUN_NOT_FOUND`. */
