@@ -40,6 +40,7 @@ export class APIConfig {
   readonly providers: ProviderEnvironment;
   /** What does not stop the start but people should know, one line each. */
   readonly warnings: readonly string[];
+  /** As they are, and as JSON writes them. */
   readonly #secrets: readonly string[];
 
   constructor(overrides: Partial<ConfigInput> = {}, options: APIConfigOptions = {}) {
@@ -52,9 +53,9 @@ export class APIConfig {
       ...(apiKey === undefined ? {} : { OPENAI_API_KEY: apiKey }),
       ...(baseUrl === undefined ? {} : { OPENAI_BASE_URL: baseUrl }),
     });
-    this.#secrets = [this.values.key, apiKey].filter(
-      (secret) => secret !== undefined && secret.length >= MIN_SECRET,
-    ) as string[];
+    this.#secrets = [this.values.key, apiKey]
+      .filter((secret) => secret !== undefined && secret.length >= MIN_SECRET)
+      .flatMap((secret) => [secret as string, JSON.stringify(secret).slice(1, -1)]);
   }
 
   /** Settings of the application's own. */

@@ -9,6 +9,8 @@ export interface LogSettings {
   readonly debug: boolean;
   readonly logLevel?: string | undefined;
   readonly logFormat: 'auto' | 'json' | 'pretty';
+  /** Takes the credentials that the server knows out of a line: what custom code throws may hold one. */
+  readonly redact?: ((line: string) => string) | undefined;
 }
 
 /** Headers that carry credentials, wherever a line shows headers. */
@@ -39,6 +41,7 @@ export function createLogger(settings: LogSettings, stream?: DestinationStream):
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
       redact: { paths: SECRET_PATHS, censor: '[hidden]' },
+      ...(settings.redact ? { hooks: { streamWrite: settings.redact } } : {}),
     },
     readable ? prettyLines(target, onTerminal && process.stdout.hasColors()) : target,
   );
