@@ -191,6 +191,8 @@ export class App {
       lifecycle: { draining: false, startedAt: Date.now() },
     };
     const http = await createHttpServer(services);
+    // Requests that wait for a run would keep it open; its event streams have been sent away by then.
+    http.addHook('preClose', async () => runs.stop());
     const gateway = new Gateway(services, refuseUpgrade);
     gateway.attach(http.server);
     const messaging = new Messaging(gateway);

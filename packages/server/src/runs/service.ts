@@ -49,6 +49,7 @@ const CANCEL_ATTEMPTS = 20;
 
 export class RunService {
   readonly #options: RunServiceOptions;
+  readonly #stopping = new AbortController();
   #draining = false;
 
   constructor(options: RunServiceOptions) {
@@ -58,6 +59,12 @@ export class RunService {
   /** New commands are refused with `UNAVAILABLE` from now on. */
   drain(): void {
     this.#draining = true;
+  }
+
+  /** Nothing executes any more: whoever waits for a run that stays queued is told to ask again with `UNAVAILABLE`. */
+  stop(): void {
+    const message = 'The server is stopping; the run stays queued';
+    this.#stopping.abort(new ApiError('UNAVAILABLE', message, { retryAfter: 5 }));
   }
 
   /**
@@ -161,7 +168,10 @@ export class RunService {
     }
   }
 
-  /** How the run ended; waits for its end. Throws `RUN_NOT_FOUND`, `SESSION_NOT_FOUND`, and the signal's reason. */
+  /**
+   * How the run ended; waits for its end. Throws `RUN_NOT_FOUND`, `SESSION_NOT_FOUND`, `UNAVAILABLE` when the server
+   * stops before, and the signal's reason.
+   */
   async result(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult> {
     const { storage, cluster } = this.#options;
     const ended = Promise.withResolvers<void>();
@@ -174,20 +184,21 @@ export class RunService {
         if (notice.sessionId === key.sessionId) ended.resolve();
       }),
     ];
-    const abort = () => ended.reject(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+    const signals = [this.#stopping.signal, ...(signal ? [signal] : [])];
+    const abort = () => ended.reject(signals.find(({ aborted }) => aborted)?.reason);
+    for (const one of signals) one.addEventListener('abort', abort, { once: true });
     try {
       const now = await storage.getRun(key, runId);
       if (!now) throw new ApiError('RUN_NOT_FOUND');
       if (isFinished(now.status)) return resultOf(now);
-      signal?.throwIfAborted();
+      for (const one of signals) one.throwIfAborted();
       await ended.promise;
       const then = await storage.getRun(key, runId);
       if (!then) throw new ApiError('SESSION_NOT_FOUND');
       return resultOf(then);
     } finally {
       for (const end of leave) end();
-      signal?.removeEventListener('abort', abort);
+      for (const one of signals) one.removeEventListener('abort', abort);
       ended.promise.catch(() => {});
     }
   }
