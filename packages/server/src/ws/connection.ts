@@ -125,12 +125,18 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
    */
   write(frame: string | Buffer): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return;
-    if (this.#ws.bufferedAmount > this.#owner.services.config.values.websocketMaxBuffer) {
+    if (this.#ws.bufferedAmount > this.#maxUnsent) {
       this.tooSlow();
       return;
     }
     this.#ws.send(frame, TEXT);
     if (!this.hasRoom) this.#owner.blocked(this);
+  }
+
+  /** Not less than what the socket takes before it asks to hold on: events, which do that, never reach the limit. */
+  get #maxUnsent(): number {
+    const { websocketMaxBuffer } = this.#owner.services.config.values;
+    return Math.max(websocketMaxBuffer, this.#socket.writableHighWaterMark);
   }
 
   get hasRoom(): boolean {
