@@ -47,8 +47,7 @@ export class ExtensibleAPIFactory {
       return {
         request: instance.requestModel,
         response: instance.responseModel,
-        handle: (message, context) =>
-          instance.handle(message, context.connection, context.sessionId, context),
+        handle: (message, context) => instance.handle(message, context, context.sessionId),
       };
     });
     return this;

@@ -14,9 +14,10 @@ export interface Reply {
   readonly data: object;
 }
 
-/** What a custom handler may use, besides the message. */
+/** What a custom handler may use, besides the message: the connection that sent it, and what is behind it. */
 export interface HandlerContext {
-  /** The connection that sent the message. */
+  /** Sends a frame to the connection that is no reply. */
+  send(frame: Reply): void;
   readonly connection: ClientConnection;
   readonly principal: Principal;
   readonly sessionId: string;
@@ -64,9 +65,8 @@ export abstract class BaseHandler<Request extends WSMessage<object> = WSMessage<
 
   abstract handle(
     message: Request,
-    websocket: ClientConnection,
+    websocket: HandlerContext,
     sessionId: string,
-    context: HandlerContext,
   ): HandlerResult | Promise<HandlerResult>;
 }
 

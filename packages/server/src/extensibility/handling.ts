@@ -47,6 +47,7 @@ export function registerHandling(
 function contextOf(core: CoreContext, { messaging, configuration }: Extension): HandlerContext {
   const { connection, principal, sessionId, messageId, signal, logger, services, reply } = core;
   return {
+    send: (frame) => connection.send(frame),
     connection,
     principal,
     sessionId,

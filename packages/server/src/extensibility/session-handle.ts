@@ -2,7 +2,6 @@ import {
   type CommandResult,
   type CustomEventType,
   commandBodySchema,
-  type Json,
   type JsonObject,
   type LinkedEngine,
   type Message,
@@ -22,6 +21,9 @@ export interface RunOptions {
   /** Ends the waiting, never the run. */
   readonly signal?: AbortSignal;
 }
+
+/** What becomes a JSON object; fields that are undefined are left out. */
+type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * One session of one principal, for handlers, routers and back ends: the same things that clients can do, with the same
@@ -49,20 +51,23 @@ export class SessionHandle {
   }
 
   /** Links a new engine; the history stays. Throws what `link_engine` answers, `RUN_IN_PROGRESS` among it. */
-  async linkEngine(engineType: string, engineConfig: JsonObject = {}): Promise<LinkedEngine> {
+  async linkEngine(engineType: string, engineConfig: Fields = {}): Promise<LinkedEngine> {
     const session = await this.load();
-    return this.#services.engines.link(session, { engine_type: engineType, engine_config: engineConfig });
+    return this.#services.engines.link(session, {
+      engine_type: engineType,
+      engine_config: asJson(engineConfig),
+    });
   }
 
   /**
    * Gives the engine a command and waits for the end of the run, whichever it is: look at `status`. Throws what `command`
    * answers when it is not accepted. Clients that follow the session see the run like any other.
    */
-  async run(command: string, parameters: JsonObject = {}, options: RunOptions = {}): Promise<CommandResult> {
+  async run(command: string, parameters: Fields = {}, options: RunOptions = {}): Promise<CommandResult> {
     const { runs } = this.#services;
     const body = parseWith(
       commandBodySchema,
-      { command, parameters, run_id: options.runId, on_conflict: options.onConflict },
+      { command, parameters: asJson(parameters), run_id: options.runId, on_conflict: options.onConflict },
       'The command',
     );
     const session = await this.load();
@@ -76,12 +81,12 @@ export class SessionHandle {
    */
   async publish(
     eventType: CustomEventType,
-    payload: Record<string, Json>,
+    payload: Fields,
     eventId?: string,
   ): Promise<{ readonly cursor: string }> {
     const { log, messages } = this.#services;
-    messages.checkEvent(eventType, payload);
-    const event = { event_type: eventType, payload, event_id: eventId };
+    const event = { event_type: eventType, payload: asJson(payload), event_id: eventId };
+    messages.checkEvent(eventType, event.payload);
     return log.publish(keyOf(this.#principal, this.id), event);
   }
 
@@ -90,4 +95,9 @@ export class SessionHandle {
     const key = keyOf(this.#principal, this.id);
     return (await this.#services.sessions.messages(key, { limit })).messages;
   }
+}
+
+/** What travels and is stored is JSON, so it is JSON from here on. */
+function asJson(fields: Fields): JsonObject {
+  return JSON.parse(JSON.stringify(fields)) as JsonObject;
 }

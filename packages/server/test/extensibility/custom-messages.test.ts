@@ -118,8 +118,9 @@ test('an ApiError keeps its code, its text and its fields', async () => {
 });
 
 test('a handler may answer nothing, several times, or later', async () => {
-  const { socket } = await connect(async ({ data }, { reply }) => {
+  const { socket } = await connect(async ({ data }, { reply, send }) => {
     if (data.custom_data === 'nothing') return;
+    send({ type: 'greeting', data: {} });
     reply(new Response({ result: 'first' }));
     reply({ type: 'progress', data: { percent: 50 } });
     return new Response({ result: 'last' });
@@ -130,6 +131,7 @@ test('a handler may answer nothing, several times, or later', async () => {
   await socket.find(({ data }) => data.result === 'last');
 
   expect(socket.frames).toEqual([
+    { type: 'greeting', data: {} },
     { type: 'custom_response', message_id: 'b', data: { result: 'first' } },
     { type: 'progress', message_id: 'b', data: { percent: 50 } },
     { type: 'custom_response', message_id: 'b', data: { result: 'last' } },

@@ -5,6 +5,7 @@ import {
   defineMessage,
   EngineConfiguration,
   ExtensibleAPIFactory,
+  type HandlerContext,
   WSMessage,
   WSResponse,
 } from '@llmgine/api';
@@ -32,7 +33,7 @@ class CustomHandler extends BaseHandler<CustomRequest> {
     return CustomRequest;
   }
 
-  async handle(message: CustomRequest, _websocket: unknown, _sessionId: string) {
+  async handle(message: CustomRequest, _websocket: HandlerContext, _sessionId: string) {
     const customData = message.data.custom_data;
     expectTypeOf(customData).toBeString();
     const result = `Processed: ${customData}`;

@@ -131,7 +131,7 @@ test('a handler that waits for a run is told when its time is up; the run goes o
   class Slow extends BaseHandler {
     readonly messageType = 'do';
     readonly requestModel = Do;
-    async handle(...[, , , { session, signal }]: [unknown, unknown, string, HandlerContext]) {
+    async handle(_message: unknown, { session, signal }: HandlerContext) {
       const data = await session.run('prompt', { prompt: 'write 20 words' }, { signal });
       return { type: 'done', data };
     }
