@@ -28,6 +28,11 @@ export const errorFrameDataSchema = z.object({
   code: z.string(),
   message: z.string(),
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  retry_after: z
+    .number()
+    .nonnegative()
+    .optional()
+    .meta({ description: 'seconds to wait before trying again' }),
   details: z.string().optional().meta({ description: 'in debug mode only' }),
 });
 
