@@ -4,12 +4,23 @@ import { z } from 'zod';
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
+/** Of objects and arrays in each other. */
+const MAX_LEVELS = 100;
+
 // `unknown` at run time costs nothing: what arrives was parsed from JSON, what leaves is serialised to it.
 export const jsonSchema: z.ZodType<Json> = z.json().meta({ id: 'Json', description: 'Any JSON value' });
-export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(
-  z.string(),
-  z.unknown(),
-) as unknown as z.ZodType<JsonObject>;
+export const jsonObjectSchema: z.ZodType<JsonObject> = z
+  .record(z.string(), z.unknown())
+  // Whoever reads it later, in whatever language, may do so by recursion.
+  .refine(
+    (value) => !isDeeperThan(value, MAX_LEVELS),
+    `at most ${MAX_LEVELS} levels`,
+  ) as unknown as z.ZodType<JsonObject>;
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
+}
 
 /** ISO 8601 in UTC with milliseconds, for example `2026-01-01T12:00:00.000Z`. */
 export const timestampSchema = z.iso

@@ -195,8 +195,11 @@ export class Gateway implements ConnectionOwner {
 
   #sessionClosed(sessionId: string): void {
     for (const arrival of this.#arrivals) if (arrival.sessionId === sessionId) arrival.late = true;
+    const gone = new ApiError('SESSION_NOT_FOUND');
     for (const connection of this.connections(sessionId)) {
-      connection.closeWith(new ApiError('SESSION_NOT_FOUND'));
+      // Who knows only the original protocol is sent nothing unasked: the close code says it.
+      if (connection.acceptsServerFrames) connection.closeWith(gone);
+      else connection.close(CLOSE_CODES.SESSION_NOT_FOUND, gone.message);
     }
   }
 
