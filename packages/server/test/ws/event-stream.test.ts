@@ -1,0 +1,168 @@
+/** What a connection sees of the log, with a client that reads when the test says so. */
+import { randomUUID } from 'node:crypto';
+import { expect, test, vi } from 'vitest';
+import { startApp } from '../../../../tests/helpers/app.ts';
+import { testEngine, testGate } from '../../../../tests/helpers/test-engine.ts';
+import { LOCAL_OPERATOR } from '../../src/security/principal.ts';
+import { keyOf } from '../../src/sessions/service.ts';
+import { EventStream } from '../../src/ws/event-stream.ts';
+
+async function start() {
+  const gate = testGate();
+  const app = await startApp({ apiFactory: testEngine(() => gate.pass()) });
+  const id = await app.createSession({ engine_type: 'TestEngine' });
+  const key = keyOf(LOCAL_OPERATOR, id);
+  const { services } = app.app;
+  const written: string[] = [];
+  const failures: unknown[] = [];
+  const reader = { hasRoom: true };
+  const stream = new EventStream(services, key, {
+    get hasRoom() {
+      return reader.hasRoom;
+    },
+    write: (frame) => {
+      const { type, data } = JSON.parse(String(frame));
+      written.push(type === 'event' ? data.event_type : type);
+    },
+    cork: () => {},
+    uncork: () => {},
+    streamFailed: (error) => void failures.push(error),
+  });
+  return {
+    gate,
+    services,
+    key,
+    stream,
+    reader,
+    written,
+    failures,
+    subscribe: async (after?: string) => {
+      const { start } = await stream.subscribe(after, undefined, new AbortController().signal);
+      start();
+    },
+    /** Starts a run that waits at the gate, followed or not. */
+    run: async (options: { visible?: boolean; runId?: string } = {}) => {
+      const { runId = randomUUID(), visible = true } = options;
+      const session = await services.sessions.get(LOCAL_OPERATOR, id);
+      const body = { command: 'act', parameters: {}, run_id: runId, on_conflict: 'queue' as const };
+      const { accepted } = await services.runs.start(LOCAL_OPERATOR, session, body, (one, { attached }) =>
+        stream.follow(one, { messageId: 1, visible, attached }),
+      );
+      return accepted;
+    },
+    publish: (name: string) => services.log.publish(key, { event_type: `custom:${name}`, payload: {} }),
+  };
+}
+
+const count = (written: string[], type: string) => written.filter((one) => one === type).length;
+
+test('a stream that is full takes no more, and goes on where it was', async () => {
+  const { stream, subscribe, reader, written, publish } = await start();
+  await subscribe();
+  reader.hasRoom = false;
+  await publish('a');
+  await publish('b');
+  await publish('c');
+  expect(written).toEqual(['custom:a']);
+  reader.hasRoom = true;
+  stream.resume();
+  await publish('d');
+  await vi.waitFor(() => expect(written).toEqual(['custom:a', 'custom:b', 'custom:c', 'custom:d']));
+});
+
+test('the cursor is where the reader is, not where the log is', async () => {
+  const { stream, subscribe, reader, publish } = await start();
+  expect(stream.cursor).toBeNull();
+  await subscribe();
+  reader.hasRoom = false;
+  const { cursor } = await publish('a');
+  await publish('b');
+  expect(stream.cursor).toBe(cursor);
+});
+
+test('a result does not come before the end of its run, however slow the reader', async () => {
+  const { gate, stream, reader, written, run, services, key } = await start();
+  reader.hasRoom = false;
+  const accepted = await run();
+  gate.open();
+  await services.runs.result(key, accepted.run_id);
+  // The same command once more, after its end and before the reader has seen it.
+  await run({ runId: accepted.run_id });
+  expect(count(written, 'command_result')).toBe(0);
+  reader.hasRoom = true;
+  stream.resume();
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(2));
+  expect(written.slice(-3)).toEqual(['run_finished', 'command_result', 'command_result']);
+});
+
+test('a result comes although the subscription that would have seen the end was replaced', async () => {
+  const { gate, reader, written, run, services, key, subscribe, publish } = await start();
+  reader.hasRoom = false;
+  const accepted = await run();
+  gate.open();
+  await services.runs.result(key, accepted.run_id);
+  reader.hasRoom = true;
+  await subscribe();
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(1));
+  await publish('later');
+  await vi.waitFor(() => expect(written.at(-1)).toBe('custom:later'));
+  expect(count(written, 'run_finished')).toBe(0);
+  expect(count(written, 'command_result')).toBe(1);
+});
+
+test('an attached run that has ended is answered at once where the reader is up to date', async () => {
+  const { gate, written, run, services, key, subscribe } = await start();
+  await subscribe();
+  const accepted = await run();
+  gate.open();
+  await services.runs.result(key, accepted.run_id);
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(1));
+  await run({ runId: accepted.run_id });
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(2));
+  expect(count(written, 'run_finished')).toBe(1);
+});
+
+test('a hidden reader that lags does not show what came before the cursor of a streamed command', async () => {
+  const { gate, stream, reader, written, run, publish } = await start();
+  reader.hasRoom = false;
+  await run({ visible: false });
+  await publish('before');
+  reader.hasRoom = true;
+  await run();
+  stream.resume();
+  gate.open();
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(2));
+  expect(written).not.toContain('custom:before');
+  expect(written[0]).toBe('run_queued');
+});
+
+test('a stream that is closed takes no subscription, however late it comes', async () => {
+  const { stream, services, run, publish, written } = await start();
+  const gate = testGate();
+  const read = services.storage.readEvents.bind(services.storage);
+  services.storage.readEvents = async (...parameters) => {
+    await gate.pass();
+    return read(...parameters);
+  };
+  const late = stream.subscribe(undefined, undefined, new AbortController().signal);
+  await gate.reached;
+  stream.close();
+  gate.open();
+  await expect(late).rejects.toThrow('closed');
+  await run();
+  await publish('a');
+  expect(written).toEqual([]);
+  expect(stream.cursor).toBeNull();
+});
+
+test('a log that cannot be read ends the stream with the reason', async () => {
+  const { stream, services, subscribe, reader, failures, publish } = await start();
+  await subscribe();
+  reader.hasRoom = false;
+  await publish('a');
+  await publish('b');
+  const broken = new Error('the disk is gone');
+  services.storage.readEvents = () => Promise.reject(broken);
+  stream.resume();
+  await vi.waitFor(() => expect(failures).toEqual([broken]));
+});
