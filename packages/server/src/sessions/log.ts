@@ -59,8 +59,13 @@ export class SessionLog {
           reject(outcome);
           return;
         }
-        onCommitted?.(outcome);
-        resolve(outcome);
+        try {
+          onCommitted?.(outcome);
+          resolve(outcome);
+        } catch (thrown) {
+          // Its caller hears of it; the others of the commit have nothing to do with it.
+          reject(thrown as Error);
+        }
       });
       this.enqueue(pending, true);
     });
