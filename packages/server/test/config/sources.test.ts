@@ -2,8 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { tempDir } from '../../../../tests/helpers/app.ts';
+import { startApp, tempDir } from '../../../../tests/helpers/app.ts';
 import { APIConfig, ConfigError } from '../../src/config.ts';
+import { logLines } from '../extensibility/log-lines.ts';
 
 async function configFile(content: unknown): Promise<string> {
   const file = join(await tempDir(), 'settings.json');
@@ -180,4 +181,13 @@ test('a port that is no number and no such address is wrong, as ever', () => {
   expect(() => new APIConfig({}, { env: { LLMGINE_API_PORT: 'http://10.0.0.1:8000' } })).toThrow(
     'LLMGINE_API_PORT is "http://10.0.0.1:8000", but must be a whole number from 0 to 65535',
   );
+});
+
+test('warnings are in the log of the application, which starts all the same', async () => {
+  const { logger, lines } = logLines();
+
+  const { app, url } = await startApp({ env: SERVICE_LINKS, logger });
+
+  expect(lines.map(({ level, msg }) => [level, msg])).toEqual([['warn', app.config.warnings[0]]]);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
 });

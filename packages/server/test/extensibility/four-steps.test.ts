@@ -1,5 +1,6 @@
 /** The four documented steps of adding a message of one's own, as a reader of the documentation writes them. */
 import {
+  APIConfig,
   BaseHandler,
   createApp,
   defineMessage,
@@ -54,7 +55,10 @@ test('the documented four steps', async () => {
   // 4. Create the application.
   const app = await createApp({
     apiFactory: customFactory(),
-    config: { databaseUrl: ':memory:', logLevel: 'silent', host: '127.0.0.1', port: 0 },
+    config: new APIConfig(
+      { databaseUrl: ':memory:', logLevel: 'silent', host: '127.0.0.1', port: 0 },
+      { env: {} },
+    ),
   });
   onTestFinished(() => app.close());
   const { url } = await app.listen();

@@ -2,7 +2,7 @@
 import { defineMessage, EngineConfiguration, ExtensibleAPIFactory } from '@llmgine/api';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { startApp } from '../../../../tests/helpers/app.ts';
+import { startApp, tempDir } from '../../../../tests/helpers/app.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
 import { logLines } from './log-lines.ts';
 
@@ -76,6 +76,28 @@ test('one factory builds two applications, each with its own instances', async (
   expect((await who(two)).me).toEqual({ calls: 1 });
   expect(made).toBe(2);
 });
+
+test.each([
+  ['a name that is taken', () => factory('One').registerMessage(Who, () => undefined)],
+  [
+    'a router that fails',
+    () =>
+      factory('One').registerCustomRouter('/api/x', async () => {
+        throw new TypeError('router');
+      }),
+  ],
+])(
+  'an application that cannot be built (%s) keeps nothing: the next one has its data folder',
+  async (_what, broken) => {
+    const dataDir = await tempDir();
+    const config = { databaseUrl: undefined, dataDir };
+
+    await expect(startApp({ apiFactory: broken(), config })).rejects.toThrow(TypeError);
+
+    const { url } = await startApp({ apiFactory: factory('One'), config });
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+  },
+);
 
 test('closing one leaves the other alone', async () => {
   const one = await startApp();
