@@ -25,7 +25,6 @@ export function registerHandling(
   { request, response, handle }: CustomHandling,
   extension: Extension,
 ): void {
-  const Request = request as unknown as new (data: object, messageId?: MessageId) => WSMessage<object>;
   const { type, schema, description } = request;
   types.register(
     {
@@ -33,7 +32,10 @@ export function registerHandling(
       schema,
       touches: true,
       handle: async (data, core) =>
-        toFrame(type, await handle(new Request(data as object, core.messageId), contextOf(core, extension))),
+        toFrame(
+          type,
+          await handle(instance(request, data as object, core.messageId), contextOf(core, extension)),
+        ),
     },
     {
       type,
@@ -42,6 +44,12 @@ export function registerHandling(
       response: response ? { type: response.type, schema: response.schema } : null,
     },
   );
+}
+
+/** Without its constructor: a message class may have one of its own, for those who send it. */
+function instance(request: MessageModel, data: object, message_id: MessageId | undefined): WSMessage<object> {
+  const message = Object.create(request.prototype) as WSMessage<object>;
+  return Object.assign(message, { type: request.type, data, message_id });
 }
 
 function contextOf(core: CoreContext, { messaging, configuration }: Extension): HandlerContext {

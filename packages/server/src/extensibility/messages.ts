@@ -28,6 +28,7 @@ export class WSResponse<Data extends object = Record<string, unknown>> {
 /** What the server needs to know of a message class; the classes that `defineMessage` makes have it. */
 export interface MessageModel<Message extends WSMessage<object> = WSMessage<object>> {
   new (...parameters: never): Message;
+  readonly prototype: Message;
   readonly type: string;
   readonly schema: z.ZodType<object>;
   readonly description: string | undefined;
@@ -35,8 +36,9 @@ export interface MessageModel<Message extends WSMessage<object> = WSMessage<obje
 
 /** A message class whose constructor takes the data. */
 export interface MessageClass<Schema extends z.ZodType<object>> {
-  /** The data is what the schema gives; it is not validated again. */
+  /** For those who send it. What a handler gets is made from valid data without the constructor. */
   new (data: z.output<Schema>, messageId?: MessageId): WSMessage<z.output<Schema>>;
+  readonly prototype: WSMessage<z.output<Schema>>;
   readonly type: string;
   readonly schema: Schema;
   readonly description: string | undefined;

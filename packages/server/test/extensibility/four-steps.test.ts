@@ -16,7 +16,11 @@ import { startApp } from '../../../../tests/helpers/app.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
 
 // 1. Define message types.
-class CustomRequest extends defineMessage('custom_request', z.object({ custom_data: z.string() })) {}
+class CustomRequest extends defineMessage('custom_request', z.object({ custom_data: z.string() })) {
+  constructor(customData: string) {
+    super({ custom_data: customData });
+  }
+}
 
 class CustomResponse extends WSResponse<{ result: string }> {
   constructor(result: string) {
@@ -66,7 +70,7 @@ test('the documented four steps', async () => {
   const { session_id: id } = (await created.json()) as { session_id: string };
   const socket = await TestSocket.open(`${url.replace('http', 'ws')}/api/sessions/${id}/ws`);
 
-  socket.send({ type: 'custom_request', data: { custom_data: 'hello' } });
+  socket.send(new CustomRequest('hello'));
 
   expect(await socket.findType('custom_response')).toEqual({
     type: 'custom_response',
@@ -151,7 +155,7 @@ test('types: what does not fit together does not compile', () => {
   const factory = new ExtensibleAPIFactory();
 
   // @ts-expect-error: the data has to be what the schema says.
-  new CustomRequest({ custom_data: 7 });
+  new Other({ count: '7' });
   // @ts-expect-error: a field that is not in the schema.
   void ((message: CustomRequest) => message.data.nothing);
   void class extends BaseHandler<CustomRequest> {
