@@ -52,8 +52,8 @@ export interface AppDescription {
 }
 
 /**
- * Builds an application. Opens the storage, ends the runs that a dead process left behind and takes up the queued ones;
- * `listen` opens the port. Throws `ConfigError` and `StorageInUseError`; nothing stays open then.
+ * Builds an application. Opens the storage, ends the runs that a dead process left behind;
+ * `listen` opens the port and takes up the queued runs. Throws `ConfigError` and `StorageInUseError`; nothing stays open then.
  */
 export async function createApp(options: AppOptions = {}): Promise<App> {
   const config = options.config instanceof APIConfig ? options.config : new APIConfig(options.config);
@@ -86,6 +86,7 @@ export class App {
   /** Sends to connected clients what they did not ask for. */
   readonly messaging: Messaging;
   readonly #parts: Parts;
+  #takenUp: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
   private constructor(parts: Parts, messaging: Messaging) {
@@ -201,14 +202,22 @@ export class App {
     return new App({ services, executor, http, gateway, models }, messaging);
   }
 
-  /** @internal Takes up what a process before left. */
+  /** @internal Ends what a process before left unfinished. */
   async start(): Promise<void> {
-    const { services, executor, http } = this.#parts;
+    const { services, http } = this.#parts;
     const ended = await endOrphanedRuns(services.storage, services.log);
     if (ended > 0) services.logger.warn({ runs: ended }, 'ended runs that a stopped process left unfinished');
     await services.sessions.start();
     await http.ready();
-    for (const key of await services.storage.sessionsWithQueuedRuns()) executor.notice(key);
+  }
+
+  /** Queued runs start once somebody can see them: a start that finds its port taken must not begin what it cannot end. */
+  #takeUpQueuedRuns(): Promise<void> {
+    this.#takenUp ??= (async () => {
+      const { services, executor } = this.#parts;
+      for (const key of await services.storage.sessionsWithQueuedRuns()) executor.notice(key);
+    })();
+    return this.#takenUp;
   }
 
   /** Opens the port; by default the configured one. `url` is how the same machine reaches it. */
@@ -218,13 +227,15 @@ export class App {
     const { http, services } = this.#parts;
     const host = options.host ?? this.config.values.host;
     await http.listen({ host, port: options.port ?? this.config.values.port });
+    await this.#takeUpQueuedRuns();
     const { port } = http.server.address() as AddressInfo;
     services.logger.info({ host, port, storage: services.storage.description }, 'listening');
     return { url: `http://${reachable(host)}:${port}`, host, port };
   }
 
   /** A request without a socket, for tests. */
-  inject(request: InjectOptions | string): Promise<Response> {
+  async inject(request: InjectOptions | string): Promise<Response> {
+    await this.#takeUpQueuedRuns();
     return this.#parts.http.inject(request) as Promise<Response>;
   }
 
