@@ -162,6 +162,18 @@ describe('reading stops while 64 frames wait', () => {
     expect(calls.at(-1)).toBe('resume');
   });
 
+  test('a connection that is not read is closed like others: the answer to the close is read', async () => {
+    const logs = logLines('debug');
+    const { app, url, id, gate, socket } = await start({ logger: logs.logger });
+    for (let n = 0; n < 100; n++) socket.send({ type: 'hold' });
+    await gate.reached;
+    await fetch(`${url}/api/sessions/${id}`, { method: 'DELETE' });
+    expect((await socket.closed).code).toBe(4004);
+    // Not 1006, which is what it is called when the time for the answer was up.
+    expect(await logs.find(({ msg }) => msg === 'connection closed')).toMatchObject({ code: 4004 });
+    expect(app.messaging.connections()).toEqual([]);
+  });
+
   test('after the close nothing that waited is handled, and nothing more', async () => {
     const { dispatch, send, gate, replies } = await dispatchAlone();
     send('hold');
