@@ -159,6 +159,6 @@ it('hides what it did not expect, and shows it in debug mode without secrets', a
 
   for (const answer of answers) expectProblem(answer, 'INTERNAL_ERROR');
   expect(answers[0]?.body).not.toHaveProperty('debug');
-  expect(answers[1]?.body.debug).toBe('disk on fire at [hidden]');
+  expect(answers[1]?.body.debug).toBe('Error: disk on fire at [hidden]');
   expect(JSON.stringify(answers.map(({ body }) => body))).not.toContain('.ts:');
 });

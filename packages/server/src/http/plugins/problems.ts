@@ -21,7 +21,7 @@ export function registerProblems(app: HttpApp, config: APIConfig, metrics: Metri
       request.log.warn({ err: error, code: error.code }, 'request failed');
     }
     metrics.error(error.code);
-    sendProblem(request, reply, error, config.values.debug ? debugText(error, config) : undefined);
+    sendProblem(request, reply, error, error.errors ? undefined : config.details(error.cause));
   });
 }
 
@@ -40,15 +40,4 @@ export function sendProblem(
     .type(PROBLEM_MEDIA_TYPE)
     // As text: it must not depend on what the schema of the route says about the status.
     .send(JSON.stringify(body));
-}
-
-/** What led to the error, without the secrets that the server knows. */
-function debugText(error: ApiError, config: APIConfig): string | undefined {
-  const { cause } = error;
-  if (cause === undefined || error.errors) return undefined;
-  let text = cause instanceof Error ? cause.message : String(cause);
-  for (const secret of [config.values.key, ...Object.values(config.providers)]) {
-    if (secret) text = text.replaceAll(secret, '[hidden]');
-  }
-  return text;
 }
