@@ -64,6 +64,12 @@ test('a run dies with its socket (REST, waiting and streaming)', async () => {
   hangUp.abort();
   await expect(waiting).rejects.toThrow('aborted');
   await stream.close();
+  // The server has noticed both when it has counted them.
+  const counted = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return text.split('\n').filter((line) => /^llmgine_http_requests_total\{.*commands.*\} 1$/.test(line));
+  };
+  await expect.poll(counted).toHaveLength(2);
   gate.open();
 
   expect(await ended()).toMatchObject({ status: 'completed', result: { interrupted: false } });

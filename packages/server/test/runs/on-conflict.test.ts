@@ -94,8 +94,11 @@ test('interrupt cancels what runs and what waits, then starts', async () => {
     'cancelled',
   ]);
   expect(log).toEqual(['a starts', 'a stops', 'd starts', 'd ends']);
-  const finished = socket.events.filter(({ event_type }) => event_type === 'run_finished');
-  expect(finished.at(-1)?.payload.result).toBe('d');
+  const runsOf = (type: string) =>
+    socket.events.filter(({ event_type }) => event_type === type).map(({ run_id }) => run_id);
+  const [a, b, c, d] = runsOf('run_queued');
+  expect(runsOf('run_started')).toEqual([a, d]);
+  expect(runsOf('run_finished')).toEqual([c, b, a, d]);
 });
 
 test('linking and unlinking an engine are refused while a run is unfinished', async () => {
