@@ -39,10 +39,20 @@ export function checkHandshake(request: IncomingMessage): void {
   }
 }
 
-/** A browser cannot set headers: it offers its credential as a subprotocol, which is never echoed. */
+/**
+ * A browser cannot set headers: it offers its credential as a subprotocol, which is never echoed. Characters that cannot
+ * stand there are percent-encoded.
+ */
 export function offeredCredential(request: IncomingMessage): string | undefined {
-  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
-  return offered
-    ?.find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))
+  const offered = request.headers['sec-websocket-protocol']
+    ?.split(',')
+    .map((name) => name.trim())
+    .find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))
     ?.slice(BEARER_SUBPROTOCOL_PREFIX.length);
+  if (offered === undefined) return undefined;
+  try {
+    return decodeURIComponent(offered);
+  } catch {
+    return offered;
+  }
 }

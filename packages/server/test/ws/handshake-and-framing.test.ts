@@ -13,7 +13,9 @@ import {
   RawSocket,
 } from './raw-socket.ts';
 
-const SECRET = 'a-key-of-many-characters';
+/** As `openssl rand -base64` makes them: `/` and `=` cannot stand in a subprotocol, so there they are percent-encoded. */
+const SECRET = 'q83vEjRWeJq83v/+EjRWeA==';
+const ENCODED = encodeURIComponent(SECRET);
 const { text, binary, continuation, ping, pong, close } = OPCODES;
 
 async function shake(app: TestApp, options: HandshakeOptions) {
@@ -73,8 +75,8 @@ describe('a handshake is accepted', () => {
   test.each<[string, Record<string, string>]>([
     ['bearer', { Authorization: `Bearer ${SECRET}` }],
     ['X-API-Key', { 'X-API-Key': SECRET }],
-    ['a subprotocol', { 'Sec-WebSocket-Protocol': `llmgine.v1, llmgine.bearer.${SECRET}` }],
-    ['a subprotocol, offered first', { 'Sec-WebSocket-Protocol': `llmgine.bearer.${SECRET},llmgine.v1` }],
+    ['a subprotocol', { 'Sec-WebSocket-Protocol': `llmgine.v1, llmgine.bearer.${ENCODED}` }],
+    ['a subprotocol, offered first', { 'Sec-WebSocket-Protocol': `llmgine.bearer.${ENCODED},llmgine.v1` }],
   ])('with a key as %s', async (_, headers) => {
     const { raw, app } = await withKey();
     const answer = await raw.handshake(app.wsUrl('550e8400-e29b-41d4-a716-446655440000'), { headers });
@@ -187,10 +189,11 @@ describe('a handshake is refused with a problem before the 101', () => {
     ['another scheme', { Authorization: `Basic ${SECRET}` }, 401],
     ['a wrong X-API-Key', { 'X-API-Key': `${SECRET}x` }, 401],
     ['a wrong subprotocol', { 'Sec-WebSocket-Protocol': 'llmgine.v1, llmgine.bearer.wrong' }, 401],
+    ['a badly encoded subprotocol', { 'Sec-WebSocket-Protocol': 'llmgine.bearer.%E0%A4' }, 401],
     ['an empty subprotocol credential', { 'Sec-WebSocket-Protocol': 'llmgine.v1, llmgine.bearer.' }, 401],
     [
       'a wrong bearer and a right subprotocol',
-      { Authorization: 'Bearer no', 'Sec-WebSocket-Protocol': `llmgine.bearer.${SECRET}` },
+      { Authorization: 'Bearer no', 'Sec-WebSocket-Protocol': `llmgine.bearer.${ENCODED}` },
       401,
     ],
     [
