@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cluster } from '../cluster/types.ts';
 import type { LogEvent } from '../storage/log-event.ts';
 import type { SessionKey, Storage } from '../storage/types.ts';
@@ -111,7 +112,11 @@ export class Subscription {
         if (this.#state !== 'reading') return;
         const behind = this.position < Math.max(this.#heard, page.headSeq);
         // Whatever is committed from here on is heard, because hearing and this line run in one thread.
-        if (behind && page.events.length > 0) continue;
+        if (behind && page.events.length > 0) {
+          // A sink that always has room, like one that shows little of what it takes, must not hold the event loop.
+          await nextTurn();
+          continue;
+        }
         this.#state = 'live';
         this.#sink.live?.();
       }

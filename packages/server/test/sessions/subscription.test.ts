@@ -46,6 +46,24 @@ test('replays what came after its cursor, over many pages, and joins the live pa
   expect(subscription.live).toBe(true);
 });
 
+test('a long replay leaves the event loop free between pages, and can be closed there', async () => {
+  const { log, key, publish } = await openLossyLog();
+  await publish(2000);
+  const [whole, closed] = [recordingSink(), recordingSink()];
+  const firstTurn = new Promise((resolve) => setImmediate(resolve));
+  log.follow(key, 0, whole).start();
+  const subscription = log.follow(key, 0, closed);
+  subscription.start();
+
+  await firstTurn;
+  const { length } = closed.events;
+  subscription.close();
+
+  expect([whole.events.length, length]).toEqual([256, 256]);
+  await expect.poll(() => seqsOf(whole.events)).toEqual(upTo(2000));
+  expect(closed.events).toHaveLength(length);
+});
+
 test('a gap in what it hears is read from the log', async () => {
   const { log, key, publish, losing, storage } = await openLossyLog();
   const sink = recordingSink();
