@@ -110,8 +110,8 @@ export class SessionLog {
   };
 
   async #commit(batch: readonly PendingAppend[]): Promise<void> {
-    const appends = batch.map((pending) => pending.take());
     try {
+      const appends = batch.map((pending) => pending.take());
       const outcomes = await this.#storage.append(appends);
       let events = 0;
       for (let i = 0; i < batch.length; i++) {

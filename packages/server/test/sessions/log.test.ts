@@ -96,6 +96,23 @@ test("a callback that throws is its caller's trouble alone", async () => {
   expect(seen).toEqual([1, 2]);
 });
 
+test('an append that cannot be taken fails with its commit, and the log goes on', async () => {
+  const { log, key } = await openLog();
+  const bug = new Error('bug');
+  const broken = new PendingAppend(key, {});
+  vi.spyOn(broken, 'take').mockImplementation(() => {
+    throw bug;
+  });
+  const settled = Promise.withResolvers<unknown>();
+  broken.onSettled(settled.resolve);
+  log.enqueue(broken, true);
+  const beside = log.append({ session: key, events: [event()] });
+
+  await expect(beside).rejects.toBe(bug);
+  expect(await settled.promise).toBe(bug);
+  expect(await log.append({ session: key, events: [event()] })).toMatchObject({ ok: true, firstSeq: 1 });
+});
+
 test('what is not urgent waits for company after a commit, and leaves with what is urgent', async () => {
   const { log, key, commits } = await openLog();
   await log.append({ session: key, events: [event()] });
