@@ -1,4 +1,4 @@
-import { ApiError, type FieldError } from '@llmgine/protocol';
+import { ApiError, type FieldError, type JsonObject } from '@llmgine/protocol';
 import type { z } from 'zod';
 
 /** The issues of a Zod error as field errors; paths are dotted, below `prefix` where one is given. */
@@ -7,6 +7,25 @@ export function fieldErrors(error: z.ZodError, prefix = ''): FieldError[] {
     path: [...(prefix === '' ? [] : [prefix]), ...issue.path].join('.'),
     message: issue.message,
   }));
+}
+
+/**
+ * What is kept of an input that a schema has taken: its output, where that is JSON which the schema takes again with the
+ * same outcome, so that unknown fields are gone; else the input, because a schema may turn it into anything.
+ */
+export function storable(schema: z.ZodType, input: JsonObject, output: unknown): JsonObject {
+  const text = jsonText(output);
+  if (text === undefined) return input;
+  const again = schema.safeParse(JSON.parse(text));
+  return again.success && jsonText(again.data) === text ? (JSON.parse(text) as JsonObject) : input;
+}
+
+function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Parses, or throws `VALIDATION_ERROR` with the field errors. */

@@ -9,12 +9,13 @@ import {
   ENGINE,
   event,
   finishRun,
-  message,
+  INSERT_MESSAGE,
   newRun,
   newSession,
   type OpenFresh,
   queueRun,
   readLog,
+  said,
   startedRun,
   startRun,
   textsOf,
@@ -124,13 +125,13 @@ export function describeAppends(openFresh: OpenFresh): void {
         { session, events: [event('custom:before')] },
         {
           session,
-          events: [event('custom:refused', { eventId: 'id-1' })],
+          events: [said('refused', { eventId: 'id-1' })],
           // All but the last could be applied.
           writes: [
             { kind: 'set_engine_status', engineId: ENGINE.engineId, status: 'failed' },
             startRun(runId),
             { kind: 'open_message', runId, eventIndex: 0 },
-            { kind: 'insert_message', message: message('refused'), eventIndex: 0 },
+            INSERT_MESSAGE,
             finishRun(runId),
             { kind: 'link_engine', engine: { ...ENGINE, engineId: 'engine-2' } },
             createRun(again),
@@ -161,15 +162,9 @@ export function describeAppends(openFresh: OpenFresh): void {
       const session = await createSession(storage);
       const other = await createSession(storage);
       // Two messages at one event are a bug of the caller that no answer is made for.
-      const writes = ['one', 'two'].map((text) => ({
-        kind: 'insert_message' as const,
-        message: message(text),
-        eventIndex: 0,
-      }));
-
       const attempt = storage.append([
         { session: other, events: [event()], touchedAt: 9000 },
-        { session, events: [event()], writes },
+        { session, events: [said('one')], writes: [INSERT_MESSAGE, INSERT_MESSAGE] },
       ]);
 
       await expect(attempt).rejects.toMatchObject({ name: 'ApiError', code: 'UNAVAILABLE' });

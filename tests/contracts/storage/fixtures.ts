@@ -66,6 +66,7 @@ export function newSession(values: Partial<NewSession> = {}): NewSession {
     metadata: {},
     createdAt: 1000,
     engine: null,
+    events: [],
     ...values,
   };
 }
@@ -107,6 +108,18 @@ export function message(text: string, values: Partial<Message> = {}): Message {
   };
 }
 
+/** The event that a message comes with. */
+export function said(
+  text: string,
+  values: Partial<NewEvent> & { readonly message?: Partial<Message> } = {},
+): NewEvent {
+  const { message: parts, ...rest } = values;
+  const written = message(text, { run_id: rest.runId ?? null, ...parts });
+  return event('message_completed', { payload: JSON.stringify(written), ...rest });
+}
+
+export const INSERT_MESSAGE: Write = { kind: 'insert_message', eventIndex: 0 };
+
 export function textsOf(messages: readonly Message[]): string[] {
   return messages.flatMap(({ parts }) => parts.map((part) => (part.type === 'text' ? part.text : part.type)));
 }
@@ -132,7 +145,7 @@ export async function appended(
   return outcome;
 }
 
-export const createRun = (run: NewRun, exclusive = false): Write => ({ kind: 'create_run', run, exclusive });
+export const createRun = (run: NewRun, maxAhead = NO_LIMIT): Write => ({ kind: 'create_run', run, maxAhead });
 export const startRun = (runId: string): Write => ({ kind: 'start_run', runId, at: 4000 });
 export const finishRun = (
   runId: string,

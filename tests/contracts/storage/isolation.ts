@@ -6,10 +6,11 @@ import {
   createSession,
   ENGINE,
   event,
-  message,
+  INSERT_MESSAGE,
   newSession,
   type OpenFresh,
   OWNER,
+  said,
   startedRun,
   useStorage,
 } from './fixtures.ts';
@@ -32,7 +33,9 @@ const ASKS: Readonly<Record<string, (storage: Storage, target: Target) => Promis
   conversation: (storage, { key }) => storage.conversation(key, Number.MAX_SAFE_INTEGER),
   getRun: (storage, { key, runId }) => storage.getRun(key, runId),
   listRuns: (storage, { key }) => storage.listRuns(key, { limit: 100 }),
-  unfinishedRuns: (storage, { key }) => storage.unfinishedRuns(key),
+  nextRun: (storage, { key }) => storage.nextRun(key),
+  countUnfinishedRuns: (storage, { key }) => storage.countUnfinishedRuns(key, Number.MAX_SAFE_INTEGER),
+  unfinishedRunIds: (storage, { key }) => storage.unfinishedRunIds(key),
 };
 
 /** Asked by the server itself, for all sessions; what they answer with names its owner. */
@@ -63,8 +66,8 @@ export function describeIsolation(openFresh: OpenFresh): void {
     const key = await createSession(storage, { engine: ENGINE, metadata: { secret: 'canary' } });
     const runId = await startedRun(storage, key);
     await appended(storage, key, {
-      events: [event('message_completed', { runId })],
-      writes: [{ kind: 'insert_message', message: message('canary', { run_id: runId }), eventIndex: 0 }],
+      events: [said('canary', { runId })],
+      writes: [INSERT_MESSAGE],
     });
     return { key, runId };
   }

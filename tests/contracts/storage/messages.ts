@@ -6,9 +6,11 @@ import {
   ENGINE,
   event,
   finishRun,
+  INSERT_MESSAGE,
   message,
   type OpenFresh,
   queueRun,
+  said,
   startedRun,
   textsOf,
   useStorage,
@@ -21,8 +23,8 @@ async function say(
   runId: string | null = null,
 ): Promise<void> {
   await appended(storage, session, {
-    events: [event('message_completed', { runId })],
-    writes: [{ kind: 'insert_message', message: message(text, { run_id: runId }), eventIndex: 0 }],
+    events: [said(text, { runId })],
+    writes: [INSERT_MESSAGE],
   });
 }
 
@@ -110,8 +112,8 @@ export function describeMessages(openFresh: OpenFresh): void {
       });
 
       await appended(storage, session, {
-        events: [event(), event('message_completed')],
-        writes: [{ kind: 'insert_message', message: written, eventIndex: 1 }],
+        events: [event(), event('message_completed', { payload: JSON.stringify(written) })],
+        writes: [{ kind: 'insert_message', eventIndex: 1 }],
       });
 
       expect((await storage.readMessages(session, { limit: 5 }))?.messages).toEqual([written]);

@@ -7,11 +7,12 @@ import {
   ENGINE,
   event,
   finishRun,
-  message,
+  INSERT_MESSAGE,
   type OpenFresh,
   OWNER,
   queueRun,
   readLog,
+  said,
   startedRun,
   startRun,
   textsOf,
@@ -26,8 +27,8 @@ export function describeRestarts(openFresh: OpenFresh, memoryOnly: string | unde
     context.skip(memoryOnly !== undefined, memoryOnly);
     const session = await createSession(data.storage, { engine: ENGINE, metadata: { a: 1 } });
     await appended(data.storage, session, {
-      events: [event('message_completed', { eventId: 'one' })],
-      writes: [{ kind: 'insert_message', message: message('hello'), eventIndex: 0 }],
+      events: [said('hello', { eventId: 'one' })],
+      writes: [INSERT_MESSAGE],
     });
     const before = await data.storage.getSession(session);
 

@@ -156,20 +156,40 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(await append(storage, unlinked, { writes })).toEqual({ ok: false, reason: 'engine_changed' });
     });
 
-    it('refuses an exclusive run while another is unfinished, and takes it in place of one that ends', async () => {
+    it('refuses a run that takes none ahead of it while another is unfinished, and takes it in place of one that ends', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const runId = await queueRun(storage, session);
       const next = newRun();
 
-      const refused = await append(storage, session, { writes: [createRun(next, true)] });
+      const refused = await append(storage, session, { writes: [createRun(next, 0)] });
       const replaced = await append(storage, session, {
         events: [event()],
-        writes: [finishRun(runId, { from: ['queued'], status: 'cancelled' }), createRun(next, true)],
+        writes: [finishRun(runId, { from: ['queued'], status: 'cancelled' }), createRun(next, 0)],
       });
 
       expect(refused).toEqual({ ok: false, reason: 'run_in_progress' });
       expect(replaced).toMatchObject({ ok: true, position: 0 });
+    });
+
+    it('refuses a run when more are unfinished than may be ahead of it, within one batch too', async () => {
+      const { storage } = data;
+      const session = await createSession(storage, { engine: ENGINE });
+      const create = (maxAhead: number) => ({
+        session,
+        events: [event()],
+        writes: [createRun(newRun(), maxAhead)],
+      });
+
+      const outcomes = await storage.append([create(2), create(2), create(2), create(2), create(3)]);
+
+      expect(outcomes.map((outcome) => (outcome.ok ? outcome.position : outcome.reason))).toEqual([
+        0,
+        1,
+        2,
+        'run_in_progress',
+        3,
+      ]);
     });
   });
 
@@ -191,9 +211,35 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect([idsOf(first), idsOf(second)]).toEqual([ids.slice(0, 3), ids.slice(3)]);
       expect([second.next, queued.next]).toEqual([null, null]);
       expect(idsOf(queued)).toEqual(ids.slice(0, 3));
-      expect((await storage.unfinishedRuns(session)).map(({ runId }) => runId)).toEqual(
-        ids.slice(0, 4).reverse(),
-      );
+      expect(await storage.unfinishedRunIds(session)).toEqual(ids.slice(0, 4).reverse());
+    });
+
+    it('know the oldest unfinished run, and how many are ahead of another', async () => {
+      const { storage } = data;
+      const session = await createSession(storage, { engine: ENGINE });
+      const none = await storage.nextRun(session);
+      const [first, second, third] = [
+        await queueRun(storage, session),
+        await queueRun(storage, session),
+        await queueRun(storage, session),
+      ];
+      const last = await storage.getRun(session, third);
+      const ahead = () => storage.countUnfinishedRuns(session, last?.acceptedSeq ?? 0);
+
+      await appended(storage, session, { writes: [startRun(first)] });
+      const running = [await storage.nextRun(session), await ahead()];
+      await appended(storage, session, { writes: [finishRun(first)] });
+      const queued = [await storage.nextRun(session), await ahead()];
+
+      expect(none).toBeNull();
+      expect(running).toEqual([
+        await storage
+          .getRun(session, first)
+          .then((run) => ({ ...run, status: 'running', result: null, finishedAt: null })),
+        2,
+      ]);
+      expect(queued).toEqual([await storage.getRun(session, second), 1]);
+      expect(await storage.countUnfinishedRuns(session, Number.MAX_SAFE_INTEGER)).toBe(2);
     });
 
     it('name the sessions with queued runs, the one that waits longest first', async () => {

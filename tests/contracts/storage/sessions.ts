@@ -8,12 +8,13 @@ import {
   ENGINE,
   event,
   finishRun,
-  message,
+  INSERT_MESSAGE,
   newRun,
   newSession,
   type OpenFresh,
   OWNER,
   queueRun,
+  said,
   startRun,
   useStorage,
 } from './fixtures.ts';
@@ -27,13 +28,21 @@ export function describeSessions(openFresh: OpenFresh): void {
       name: 'Ünï 🚀',
       metadata: { a: 1, nested: { b: [null, true] }, text: 'x' },
       engine: { ...ENGINE, config: { deep: { model: 'demo:x' } } },
+      events: [event('engine_linked'), event('custom:b')],
     });
 
     await storage.createSession(session, 10);
 
+    const { events, ...created } = session;
+    const log = await storage.readEvents(session, 0, 10);
+    expect(log?.events.map(({ seq, eventType }) => [seq, eventType])).toEqual([
+      [1, 'engine_linked'],
+      [2, 'custom:b'],
+    ]);
+    expect((await appended(storage, session, { events: [event()] })).firstSeq).toBe(events.length + 1);
     expect(await storage.getSession(session)).toEqual({
-      ...session,
-      headSeq: 0,
+      ...created,
+      headSeq: 3,
       lastInteractionAt: session.createdAt,
       unfinishedRuns: 0,
     });
@@ -144,8 +153,8 @@ export function describeSessions(openFresh: OpenFresh): void {
       const key = await createSession(storage, { engine: ENGINE, metadata: { a: 'b' } });
       const runId = await queueRun(storage, key);
       await appended(storage, key, {
-        events: [event('message_completed', { runId })],
-        writes: [{ kind: 'insert_message', message: message('hello', { run_id: runId }), eventIndex: 0 }],
+        events: [said('hello', { runId })],
+        writes: [INSERT_MESSAGE],
       });
 
       const deleted = [await storage.deleteSession(key), await storage.deleteSession(key)];
@@ -162,7 +171,8 @@ export function describeSessions(openFresh: OpenFresh): void {
       expect(await storage.conversation(key, 10)).toEqual([]);
       expect(await storage.getRun(key, runId)).toBeNull();
       expect((await storage.listRuns(key, { limit: 10 })).runs).toEqual([]);
-      expect(await storage.unfinishedRuns(key)).toEqual([]);
+      expect(await storage.nextRun(key)).toBeNull();
+      expect(await storage.unfinishedRunIds(key)).toEqual([]);
       expect(await storage.sessionsWithQueuedRuns()).toEqual([]);
       expect(await append(storage, key, { events: [event()] })).toEqual({
         ok: false,
@@ -178,8 +188,8 @@ export function describeSessions(openFresh: OpenFresh): void {
         const key = await createSession(storage, { engine: ENGINE, metadata: { a: 'b', c: 1 } });
         const run = newRun();
         await appended(storage, key, {
-          events: [event('run_queued', { eventId: 'one' }), event('message_completed'), event()],
-          writes: [createRun(run), { kind: 'insert_message', message: message('hi'), eventIndex: 1 }],
+          events: [event('run_queued', { eventId: 'one' }), said('hi'), event()],
+          writes: [createRun(run), { kind: 'insert_message', eventIndex: 1 }],
         });
         doomed.push(key);
       }

@@ -1,13 +1,16 @@
 /** EngineService: makes engines of the registered types and links them to sessions. */
 import { randomBytes } from 'node:crypto';
 import { ApiError, type EngineTypeInfo, type JsonObject, type LinkedEngine } from '@llmgine/protocol';
-import type { Append, AppendOutcome, EngineRow, SessionKey, SessionRow, Write } from '../storage/types.ts';
-import { fieldErrors } from '../validation.ts';
-import { EngineRegistry } from './registry.ts';
+import type { Append, AppendOutcome, EngineRow, NewEvent, SessionKey, SessionRow } from '../storage/types.ts';
+import { fieldErrors, storable } from '../validation.ts';
+import type { EngineRegistry } from './registry.ts';
 import type { Engine, EngineCommand, EngineServices } from './types.ts';
 
+/** How long an engine may take to be made. */
+const CREATE_SECONDS = 20;
+
 export interface EngineServiceOptions {
-  readonly registry?: EngineRegistry;
+  readonly registry: EngineRegistry;
   readonly services: EngineServices;
   /** Appends to the log of a session; resolves after the commit. */
   readonly append: (append: Append) => Promise<AppendOutcome>;
@@ -20,7 +23,7 @@ export class EngineService {
 
   constructor(options: EngineServiceOptions) {
     this.#options = options;
-    this.registry = options.registry ?? new EngineRegistry();
+    this.registry = options.registry;
   }
 
   get types(): readonly string[] {
@@ -40,13 +43,13 @@ export class EngineService {
    * Makes an engine that can be linked. Throws `INVALID_ENGINE_TYPE`, `VALIDATION_ERROR` when the configuration is not
    * what the engine's schema says, and `ENGINE_CREATION_FAILED`.
    */
-  async create(engineType: string, config: Record<string, unknown>): Promise<EngineRow> {
+  async create(engineType: string, config: JsonObject): Promise<EngineRow> {
     const valid = this.#validate(engineType, config);
     await this.#build(engineType, valid);
     return {
       engineId: `engine_${randomBytes(12).toString('base64url')}`,
       engineType,
-      config: valid as JsonObject,
+      config: storable(this.registry.get(engineType).config, config, valid),
       status: 'running',
     };
   }
@@ -63,37 +66,34 @@ export class EngineService {
   }
 
   /**
-   * Links a new engine; the history stays. A failed creation leaves the old engine linked. Throws what `create` throws,
-   * and `RUN_IN_PROGRESS` while a run is unfinished.
+   * Links a new engine; the history stays. A failed creation leaves the old engine linked, and so does a `signal` that
+   * aborts before the new one is made. Throws what `create` throws, and `RUN_IN_PROGRESS` while a run is unfinished.
    */
   async link(
-    session: SessionRow,
-    body: { readonly engine_type: string; readonly engine_config?: Record<string, unknown> | undefined },
+    session: SessionKey,
+    body: { readonly engine_type: string; readonly engine_config?: JsonObject | undefined },
+    signal?: AbortSignal,
   ): Promise<LinkedEngine> {
     const engine = await this.create(body.engine_type, body.engine_config ?? {});
-    return this.announce(session, engine, [{ kind: 'link_engine', engine }]);
-  }
-
-  /** Says in the log of the session that this engine is linked, together with the rows that say so where they are not written yet. */
-  async announce(
-    session: SessionKey,
-    engine: EngineRow,
-    writes: readonly Write[] = [],
-  ): Promise<LinkedEngine> {
-    const linked: LinkedEngine = {
-      engine_id: engine.engineId,
-      engine_type: engine.engineType,
-      status: engine.status,
-    };
-    const now = Date.now();
+    signal?.throwIfAborted();
     const outcome = await this.#options.append({
       session,
-      touchedAt: now,
-      events: [{ eventType: 'engine_linked', runId: null, payload: JSON.stringify(linked), createdAt: now }],
-      writes,
+      touchedAt: Date.now(),
+      events: [this.linkedEvent(engine)],
+      writes: [{ kind: 'link_engine', engine }],
     });
     if (!outcome.ok) throw refusal(outcome.reason);
-    return linked;
+    return view(engine);
+  }
+
+  /** What the log of a session says when this engine is linked. */
+  linkedEvent(engine: EngineRow): NewEvent {
+    return {
+      eventType: 'engine_linked',
+      runId: null,
+      payload: JSON.stringify(view(engine)),
+      createdAt: Date.now(),
+    };
   }
 
   /** Throws `ENGINE_NOT_LINKED`, and `RUN_IN_PROGRESS` while a run is unfinished. */
@@ -132,15 +132,28 @@ export class EngineService {
   }
 
   async #build(engineType: string, config: unknown): Promise<Engine> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(
+        new ApiError('ENGINE_CREATION_FAILED', `${engineType} was not ready after ${CREATE_SECONDS} seconds`),
+      );
+    }, CREATE_SECONDS * 1000);
     try {
-      return await this.registry.get(engineType).create(config, this.#options.services);
+      const engine = this.registry.get(engineType).create(config, this.#options.services);
+      return await Promise.race([engine, late.promise]);
     } catch (error) {
       // What the engine says in an ApiError is for the caller; anything else may hold what is not.
       const text = error instanceof ApiError ? error.message : undefined;
       this.#options.report(`create ${engineType}`, error);
       throw new ApiError('ENGINE_CREATION_FAILED', text, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   }
+}
+
+function view({ engineId, engineType, status }: EngineRow): LinkedEngine {
+  return { engine_id: engineId, engine_type: engineType, status };
 }
 
 function refusal(reason: string): ApiError {

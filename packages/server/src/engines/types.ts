@@ -1,5 +1,5 @@
 /** The engine contract. */
-import type { EventPayload, EventType, Json, JsonObject, Message, Usage } from '@llmgine/protocol';
+import type { EventPayload, EventType, Json, JsonObject, Message } from '@llmgine/protocol';
 import type { z } from 'zod';
 import type { Model } from '../models/types.ts';
 import type { ToolRegistry } from '../tools/registry.ts';
@@ -80,5 +80,3 @@ export interface EngineDefinition<Config extends z.ZodType = z.ZodType> {
   /** Called when an engine is linked, and again for each run. A throw is `ENGINE_CREATION_FAILED`. */
   create(config: z.output<Config>, services: EngineServices): Engine | Promise<Engine>;
 }
-
-export type { Usage };

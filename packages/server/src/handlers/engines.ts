@@ -12,9 +12,9 @@ export const linkEngineHandler = defineHandler({
   type: 'link_engine',
   schema: CLIENT_FRAMES.link_engine,
   touches: true,
-  handle: async (data, { services, loadSession }) => ({
+  handle: async (data, { services, loadSession, signal }) => ({
     type: 'engine_linked',
-    data: await services.engines.link(await loadSession(), data),
+    data: await services.engines.link(await loadSession(), data, signal),
   }),
 });
 

@@ -1,19 +1,9 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../sessions/canonical-json.ts';
 
 /** A digest of what a client asked for, the same for the same JSON whatever the order of its keys. */
 export function bodyHash(command: string, parameters: unknown): string {
   return createHash('sha256')
     .update(canonicalJson([command, parameters]))
     .digest('base64url');
-}
-
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value)
-      .filter(([, inner]) => inner !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`).join(',')}}`;
-  }
-  return JSON.stringify(value) ?? 'null';
 }

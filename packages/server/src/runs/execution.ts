@@ -1,9 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApiError, type ErrorObject, type Json, type RunOutcome, type Usage } from '@llmgine/protocol';
+import {
+  ApiError,
+  type ErrorObject,
+  type Json,
+  type JsonObject,
+  type RunOutcome,
+  type Usage,
+} from '@llmgine/protocol';
 import type { EngineService } from '../engines/service.ts';
 import type { EngineContext, EngineLogger } from '../engines/types.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import type { AppendOutcome, RunRow, Storage } from '../storage/types.ts';
+import { parseWith } from '../validation.ts';
 import { type RunEnd, RunWriter } from './run-writer.ts';
 
 /** Why a run is ended from outside. */
@@ -102,9 +110,6 @@ export class Execution {
       }
     } catch (error) {
       this.#logger.error({ err: error }, 'run could not be recorded');
-    } finally {
-      // Ends what the engine may still be doing, so that nothing of it stays behind.
-      this.stop('broken');
     }
   }
 
@@ -118,7 +123,11 @@ export class Execution {
         events: [
           newEvent('run_started', run.runId, { engine_id: run.engineId, engine_type: run.engineType }, now),
         ],
-        writes: [{ kind: 'start_run', runId: run.runId, at: now }],
+        // An engine that could not be loaded once may be there again; loading it decides.
+        writes: [
+          { kind: 'start_run', runId: run.runId, at: now },
+          { kind: 'set_engine_status', engineId: run.engineId, status: 'running' },
+        ],
       }),
     );
     return ok;
@@ -144,7 +153,11 @@ export class Execution {
       signal.throwIfAborted();
       return { status: 'completed', result, error: null };
     } catch (error) {
-      return this.#endOf(signal.aborted ? signal.reason : error);
+      const end = this.#endOf(signal.aborted ? signal.reason : error);
+      // Ends what the engine may still be doing, so that nothing of it stays behind. One that has returned is not
+      // disturbed: its listeners would take an orderly end for a cancellation.
+      this.stop('broken');
+      return end;
     } finally {
       clearTimeout(timer);
       if (aborted) signal.removeEventListener('abort', aborted);
@@ -155,11 +168,13 @@ export class Execution {
     const { run } = this;
     const engine = await this.#load();
     this.#controller.signal.throwIfAborted();
+    const { parameters } = this.#options.engines.command(run.engineType, run.command);
     const context: EngineContext = {
       sessionId: run.sessionId,
       runId: run.runId,
       command: run.command,
-      parameters: run.parameters,
+      // What is kept of them becomes again what their schema makes of it.
+      parameters: parseWith(parameters, run.parameters, `"${run.command}"`, 'parameters') as JsonObject,
       principal: { id: run.ownerId, tenantId: run.tenantId },
       signal: this.#controller.signal,
       logger: this.#logger,

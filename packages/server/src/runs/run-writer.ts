@@ -130,7 +130,7 @@ export class RunWriter {
         created_at: open.createdAt,
         metadata: { incomplete: true },
       };
-      writes.push({ kind: 'insert_message', message, eventIndex: events.length });
+      writes.push({ kind: 'insert_message', eventIndex: events.length });
       events.push(this.#event('message_completed', message, now));
     } else if (open) {
       events.push(this.#event('message_discarded', { message_id: open.messageId }, now));
@@ -163,20 +163,25 @@ export class RunWriter {
   #completed(message: Message): void {
     const closes = this.#open?.messageId === message.message_id;
     if (closes) this.#open = null;
-    const writes: Write[] = [{ kind: 'insert_message', message, eventIndex: 0 }];
+    const writes: Write[] = [{ kind: 'insert_message', eventIndex: 0 }];
     if (closes) writes.push({ kind: 'open_message', runId: this.#run.runId, eventIndex: null });
     this.#add({ event_type: 'message_completed', payload: message }, writes);
   }
 
   #add(event: { readonly event_type: string; readonly payload: unknown }, writes?: readonly Write[]): void {
+    // Before anything joins the commit: what cannot be written as JSON fails here.
+    const written = this.#event(event.event_type, event.payload, Date.now());
     const pending = this.#joinable(true);
     const before = pending.size;
-    pending.add([this.#event(event.event_type, event.payload, Date.now())], writes);
+    pending.add([written], writes);
     this.#waiting += pending.size - before;
   }
 
   #event(eventType: string, payload: unknown, createdAt: number): NewEvent {
-    return { eventType, runId: this.#run.runId, payload: JSON.stringify(payload), createdAt };
+    const text: string | undefined = JSON.stringify(payload);
+    // An object can write itself as something else, with `toJSON`.
+    if (!text?.startsWith('{')) throw new TypeError(`The payload of ${eventType} must be a JSON object`);
+    return { eventType, runId: this.#run.runId, payload: text, createdAt };
   }
 
   /** The append that still waits for its commit, or a new one. */

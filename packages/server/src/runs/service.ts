@@ -7,7 +7,6 @@ import {
   type CommandResult,
   formatCursor,
   isFinished,
-  type JsonObject,
   type Message,
   type MessagePart,
   type Run,
@@ -30,7 +29,7 @@ import type {
   Storage,
   Write,
 } from '../storage/types.ts';
-import { parseWith } from '../validation.ts';
+import { parseWith, storable } from '../validation.ts';
 import { bodyHash } from './body-hash.ts';
 import type { Executor } from './executor.ts';
 
@@ -40,12 +39,16 @@ export interface RunServiceOptions {
   readonly cluster: Cluster;
   readonly engines: EngineService;
   readonly executor: Executor;
+  /** Runs of a session that wait behind the one in its place. */
+  readonly maxQueued: number;
   /** A run has ended without having been executed. */
   readonly onCancelled: (at: number) => void;
 }
 
 /** How often cancelling looks again when the run changes hands meanwhile. */
 const CANCEL_ATTEMPTS = 20;
+/** Seconds a client should wait before it tries again when the queue of a session is full. */
+const FULL_RETRY_AFTER = 5;
 
 export class RunService {
   readonly #options: RunServiceOptions;
@@ -70,7 +73,8 @@ export class RunService {
   /**
    * Accepts a command; it is durable when this resolves. The same `run_id` with the same body attaches to the run that is
    * there. `onAccepted` is called before any subscriber sees the run's first event. Throws `ENGINE_NOT_LINKED`,
-   * `UNKNOWN_COMMAND`, `VALIDATION_ERROR`, `RUN_IN_PROGRESS`, `IDEMPOTENCY_MISMATCH`, `SESSION_NOT_FOUND`.
+   * `UNKNOWN_COMMAND`, `VALIDATION_ERROR`, `RUN_IN_PROGRESS`, `IDEMPOTENCY_MISMATCH`, `SESSION_NOT_FOUND`, and
+   * `RESOURCE_LIMIT_EXCEEDED` when the queue of the session is full.
    */
   async start(
     _principal: Principal,
@@ -91,12 +95,8 @@ export class RunService {
     if (this.#draining) throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 5 });
     if (!session.engine) throw new ApiError('ENGINE_NOT_LINKED');
     const command = engines.command(session.engine.engineType, body.command);
-    const parameters = parseWith(
-      command.parameters,
-      body.parameters,
-      `"${body.command}"`,
-      'parameters',
-    ) as JsonObject;
+    const parsed = parseWith(command.parameters, body.parameters, `"${body.command}"`, 'parameters');
+    const parameters = storable(command.parameters, body.parameters, parsed);
 
     if (body.on_conflict === 'interrupt') await this.#interrupt(session);
     const run: NewRun = {
@@ -109,7 +109,8 @@ export class RunService {
       bodyHash: hash,
       createdAt: Date.now(),
     };
-    const append = runAppend(session, run, body.on_conflict === 'reject');
+    const reject = body.on_conflict === 'reject';
+    const append = runAppend(session, run, reject ? 0 : this.#options.maxQueued);
     let accepted: CommandAccepted | undefined;
     const outcome = await log.append(append, (committed) => {
       if (!committed.ok) return;
@@ -124,7 +125,7 @@ export class RunService {
       // Somebody else was first with this id.
       const attached =
         !outcome.ok && outcome.reason === 'run_exists' && (await this.#attach(session, runId, hash));
-      if (!attached) throw refusal(outcome);
+      if (!attached) throw this.#refusal(outcome, reject);
       onAccepted?.(attached.accepted, { attached: true });
       return attached;
     }
@@ -144,24 +145,34 @@ export class RunService {
     if (run.bodyHash !== hash) {
       throw new ApiError('IDEMPOTENCY_MISMATCH', 'This run_id was used before with another command');
     }
-    const ahead = isFinished(run.status)
-      ? 0
-      : (await this.#options.storage.unfinishedRuns(session)).filter(
-          (other) => other.acceptedSeq < run.acceptedSeq,
-        ).length;
     const accepted = {
       run_id: runId,
       cursor: formatCursor(session.epoch, run.acceptedSeq - 1),
-      position: ahead,
+      position: isFinished(run.status)
+        ? 0
+        : await this.#options.storage.countUnfinishedRuns(session, run.acceptedSeq),
     };
     return { accepted, run };
   }
 
+  #refusal(outcome: AppendOutcome, reject: boolean): ApiError {
+    const reason = outcome.ok ? undefined : outcome.reason;
+    if (reason === 'run_in_progress' && reject) return new ApiError('RUN_IN_PROGRESS');
+    if (reason === 'run_in_progress') {
+      const message = `At most ${this.#options.maxQueued} runs of a session wait`;
+      return new ApiError('RESOURCE_LIMIT_EXCEEDED', message, { retryAfter: FULL_RETRY_AFTER });
+    }
+    if (reason === 'engine_changed') {
+      return new ApiError('ENGINE_NOT_LINKED', 'The engine was changed meanwhile');
+    }
+    return new ApiError('SESSION_NOT_FOUND');
+  }
+
   async #interrupt(session: SessionRow): Promise<void> {
     // Newest first, so that none of those that wait starts in between.
-    for (const run of (await this.#options.storage.unfinishedRuns(session)).toReversed()) {
+    for (const runId of (await this.#options.storage.unfinishedRunIds(session)).toReversed()) {
       try {
-        await this.cancel(session, run.runId);
+        await this.cancel(session, runId);
       } catch (error) {
         if (!(error instanceof ApiError && error.code === 'RUN_NOT_FOUND')) throw error;
       }
@@ -209,7 +220,7 @@ export class RunService {
    */
   async cancel(key: SessionKey, runId?: string): Promise<{ run_id: string }> {
     const { storage, executor } = this.#options;
-    const id = runId ?? (await storage.unfinishedRuns(key))[0]?.runId;
+    const id = runId ?? (await storage.nextRun(key))?.runId;
     if (id === undefined) throw new ApiError('RUN_NOT_FOUND', 'No run of the session is unfinished');
     for (let attempt = 0; attempt < CANCEL_ATTEMPTS; attempt++) {
       const run = await storage.getRun(key, id);
@@ -269,13 +280,13 @@ export class RunService {
 }
 
 /** The run, its first event and what the person said, in one transaction. */
-function runAppend(session: SessionRow, run: NewRun, exclusive: boolean) {
+function runAppend(session: SessionRow, run: NewRun, maxAhead: number) {
   const events: NewEvent[] = [newEvent('run_queued', run.runId, { command: run.command }, run.createdAt)];
-  const writes: Write[] = [{ kind: 'create_run', run, exclusive }];
+  const writes: Write[] = [{ kind: 'create_run', run, maxAhead }];
   const parts = run.command === 'prompt' ? promptParts(run.parameters) : null;
   if (parts) {
     const message = userMessage(run, parts);
-    writes.push({ kind: 'insert_message', message, eventIndex: events.length });
+    writes.push({ kind: 'insert_message', eventIndex: events.length });
     events.push(newEvent('message_completed', run.runId, message, run.createdAt));
   }
   return { session, events, writes, touchedAt: run.createdAt };
@@ -296,12 +307,4 @@ export function resultOf(run: RunRow): CommandResult {
   if (!isFinished(run.status)) throw new ApiError('INTERNAL_ERROR', 'The run has not ended');
   const { runId, status, result, usage, error } = run;
   return { run_id: runId, status, result, usage, error };
-}
-
-function refusal(outcome: AppendOutcome): ApiError {
-  if (!outcome.ok && outcome.reason === 'run_in_progress') return new ApiError('RUN_IN_PROGRESS');
-  if (!outcome.ok && outcome.reason === 'engine_changed') {
-    return new ApiError('ENGINE_NOT_LINKED', 'The engine was changed meanwhile');
-  }
-  return new ApiError('SESSION_NOT_FOUND');
 }

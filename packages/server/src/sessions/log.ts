@@ -6,6 +6,7 @@ import { ApiError, formatCursor, parseCursor } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
 import { LogEvent } from '../storage/log-event.ts';
 import type { Append, AppendOutcome, NewEvent, SessionKey, Storage } from '../storage/types.ts';
+import { canonicalJson } from './canonical-json.ts';
 import { PendingAppend } from './pending.ts';
 import { type EventSink, Subscription } from './subscription.ts';
 
@@ -235,7 +236,11 @@ export class SessionLog {
       throw new ApiError('SESSION_NOT_FOUND');
     }
     const first = (await this.#storage.readEvents(key, outcome.seq - 1, 1))?.events[0];
-    if (first && (first.eventType !== event.event_type || first.payload !== payload)) {
+    if (
+      first &&
+      (first.eventType !== event.event_type ||
+        canonicalJson(JSON.parse(first.payload)) !== canonicalJson(event.payload))
+    ) {
       throw new ApiError('IDEMPOTENCY_MISMATCH', 'This event_id was used before with another event');
     }
     published = { cursor: formatCursor(outcome.epoch, outcome.seq) };

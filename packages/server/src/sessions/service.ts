@@ -5,6 +5,7 @@ import {
   type CreateSessionBody,
   formatCursor,
   type History,
+  type JsonObject,
   type Message,
   type Run,
   type SessionDetail,
@@ -14,7 +15,15 @@ import {
 } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
 import type { Principal } from '../security/principal.ts';
-import type { EngineRow, NewSession, RunRow, SessionKey, SessionRow, Storage } from '../storage/types.ts';
+import type {
+  EngineRow,
+  NewEvent,
+  NewSession,
+  RunRow,
+  SessionKey,
+  SessionRow,
+  Storage,
+} from '../storage/types.ts';
 import { Expiry } from './expiry.ts';
 import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
 import { partialMessage } from './partial-message.ts';
@@ -23,8 +32,9 @@ import { Touches } from './touches.ts';
 
 /** What makes the engine that a session is created with. */
 export interface SessionEngines {
-  create(engineType: string, config: Record<string, unknown>): Promise<EngineRow>;
-  announce(session: SessionKey, engine: EngineRow): Promise<unknown>;
+  create(engineType: string, config: JsonObject): Promise<EngineRow>;
+  /** What the log of the session says of it. */
+  linkedEvent(engine: EngineRow): NewEvent;
 }
 
 export interface SessionServiceOptions {
@@ -104,6 +114,7 @@ export class SessionService {
       metadata: body.metadata ?? {},
       createdAt: Date.now(),
       engine,
+      events: engine ? [this.#options.engines.linkedEvent(engine)] : [],
     };
     if (!(await this.#insert(session))) {
       throw new ApiError(
@@ -115,10 +126,10 @@ export class SessionService {
       );
     }
     this.#expiry.notice(session.createdAt);
-    if (engine) await this.#options.engines.announce(session, engine);
+    const { events, ...created } = session;
     const row: SessionRow = {
-      ...session,
-      headSeq: engine ? 1 : 0,
+      ...created,
+      headSeq: events.length,
       lastInteractionAt: session.createdAt,
       unfinishedRuns: 0,
     };

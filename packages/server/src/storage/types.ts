@@ -54,6 +54,8 @@ export interface NewSession extends SessionKey {
   readonly metadata: JsonObject;
   readonly createdAt: number;
   readonly engine: EngineRow | null;
+  /** What its log begins with. */
+  readonly events: readonly NewEvent[];
 }
 
 export interface SessionQuery {
@@ -121,14 +123,14 @@ export interface NewEvent {
  * before it did, so a run comes before its messages.
  */
 export type Write =
-  /** `eventIndex`: which event of this append is the message's `message_completed`; its seq orders the messages. */
-  | { readonly kind: 'insert_message'; readonly message: Message; readonly eventIndex: number }
+  /** The payload of the event at `eventIndex` of this append is a message; the seq of the event orders the messages. */
+  | { readonly kind: 'insert_message'; readonly eventIndex: number }
   /**
    * Refused with `run_exists` when the session has a run of this id, with `engine_changed` when the run's engine is
-   * not the linked one, and with `run_in_progress` when `exclusive` and a run is unfinished. The first event of the
-   * append is the run's first.
+   * not the linked one, and with `run_in_progress` when more than `maxAhead` runs are unfinished. The first event of
+   * the append is the run's first.
    */
-  | { readonly kind: 'create_run'; readonly run: NewRun; readonly exclusive: boolean }
+  | { readonly kind: 'create_run'; readonly run: NewRun; readonly maxAhead: number }
   /** queued → running, claimed under the boot number of this storage. Refused with `run_not_in_state`. */
   | { readonly kind: 'start_run'; readonly runId: string; readonly at: number }
   /** Refused with `run_not_in_state` unless the run is in one of `from`. Also closes the run's open message. */
@@ -260,8 +262,12 @@ export interface Storage {
     key: SessionKey,
     options: { limit: number; before?: number; status?: RunStatus },
   ): Promise<{ readonly runs: readonly RunRow[]; readonly next: number | null }>;
-  /** Unfinished runs of a session, in their order. */
-  unfinishedRuns(key: SessionKey): Promise<readonly RunRow[]>;
+  /** The oldest unfinished run of a session: it has the session's place, queued or running. */
+  nextRun(key: SessionKey): Promise<RunRow | null>;
+  /** How many unfinished runs of a session began before this `acceptedSeq`. */
+  countUnfinishedRuns(key: SessionKey, before: number): Promise<number>;
+  /** Ids of the unfinished runs of a session, in their order. */
+  unfinishedRunIds(key: SessionKey): Promise<readonly string[]>;
   /** Sessions with a queued run, in the order of their oldest one. */
   sessionsWithQueuedRuns(): Promise<readonly SessionKey[]>;
   /** Runs that are `running` under another boot number: their process is gone. */

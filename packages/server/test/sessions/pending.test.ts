@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { event, message } from '../../../../tests/contracts/storage/fixtures.ts';
+import { event } from '../../../../tests/contracts/storage/fixtures.ts';
 import { PendingAppend } from '../../src/sessions/pending.ts';
 
 const KEY = { tenantId: 't', ownerId: 'o', sessionId: 's' };
@@ -55,7 +55,7 @@ test('a merged delta is JSON whatever its text is', () => {
 
 test('writes that join later name the events that they came with', () => {
   const pending = new PendingAppend(KEY, { fence: { runId: 'r' }, touchedAt: 7 });
-  const write = { kind: 'insert_message', message: message('x'), eventIndex: 0 } as const;
+  const write = { kind: 'insert_message', eventIndex: 0 } as const;
   pending.add([event('custom:a'), event('custom:b')], [{ ...write, eventIndex: 1 }]);
   pending.add(
     [event('custom:c')],

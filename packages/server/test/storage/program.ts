@@ -16,7 +16,7 @@ try {
   else {
     const engine = { engineId: 'e', engineType: 'TestEngine', config: {}, status: 'running' } as const;
     await storage.createSession(
-      { ...SESSION, epoch: 'epoch-1', name: null, metadata: {}, createdAt: 1, engine },
+      { ...SESSION, epoch: 'epoch-1', name: null, metadata: {}, createdAt: 1, engine, events: [] },
       Number.MAX_SAFE_INTEGER,
     );
     for (;;) {

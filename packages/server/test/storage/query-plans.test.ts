@@ -6,11 +6,11 @@ import {
   appended,
   createSession,
   ENGINE,
-  event,
   finishRun,
-  message,
+  INSERT_MESSAGE,
   OWNER,
   queueRun,
+  said,
   startedRun,
 } from '../../../../tests/contracts/storage/fixtures.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
@@ -47,12 +47,8 @@ it('no query reads a whole table or sorts what an index has in order', async () 
   await queueRun(storage, session);
   await appended(storage, session, {
     fence: { runId },
-    events: [event('message_completed', { eventId: 'one' })],
-    writes: [
-      { kind: 'open_message', runId, eventIndex: 0 },
-      { kind: 'insert_message', message: message('hi', { run_id: runId }), eventIndex: 0 },
-      finishRun(runId),
-    ],
+    events: [said('hi', { runId, eventId: 'one' })],
+    writes: [{ kind: 'open_message', runId, eventIndex: 0 }, INSERT_MESSAGE, finishRun(runId)],
     touchedAt: 9000,
   });
   const page = { limit: 10, before: 100 };
@@ -72,6 +68,9 @@ it('no query reads a whole table or sorts what an index has in order', async () 
   await storage.readMessages(session, page);
   await storage.listRuns(session, { limit: 10 });
   await storage.listRuns(session, { ...page, status: 'failed' });
+  await storage.nextRun(session);
+  await storage.countUnfinishedRuns(session, 100);
+  await storage.unfinishedRunIds(session);
   await storage.purge(1);
   await storage.close();
 

@@ -88,7 +88,7 @@ export class Appends {
       position: undefined,
     };
     if (append.writes && append.writes.length > 0) {
-      const refused = this.#database.savepoint(() => this.#writes.apply(state, append.writes ?? []));
+      const refused = this.#database.savepoint(() => this.#writes.apply(state, append));
       if (refused) return { ok: false, reason: refused };
     }
     let seq = head;

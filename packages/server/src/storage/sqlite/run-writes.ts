@@ -94,11 +94,11 @@ export class RunWrites {
     return this.#find.get({ session, runId })?.accepted_seq;
   }
 
-  create(state: AppendState, { run, exclusive }: WriteOf<'create_run'>): AppendRefusal | undefined {
+  create(state: AppendState, { run, maxAhead }: WriteOf<'create_run'>): AppendRefusal | undefined {
     const { session, firstSeq } = state;
     if (this.#find.get({ session, runId: run.runId })) return 'run_exists';
     if (state.engineId !== run.engineId) return 'engine_changed';
-    if (exclusive && state.unfinishedRuns > 0) return 'run_in_progress';
+    if (state.unfinishedRuns > maxAhead) return 'run_in_progress';
     const engineConfig = JSON.stringify(run.engineConfig);
     const parameters = JSON.stringify(run.parameters);
     this.#insert.run({ ...run, session, acceptedSeq: firstSeq, engineConfig, parameters });

@@ -13,6 +13,9 @@ export class Runs {
   readonly #sessions: Sessions;
   readonly #get: Prepared<{ session: number; runId: string }, Run>;
   readonly #unfinished: Prepared<{ session: number }, Run>;
+  readonly #next: Prepared<{ session: number }, Run>;
+  readonly #countUnfinished: Prepared<{ session: number; before: number }, { count: number }>;
+  readonly #unfinishedIds: Prepared<{ session: number }, Pick<Run, 'run_id'>>;
   readonly #orphaned: Prepared<{ boot: number }, Run & Owner>;
   readonly #queued: Prepared<object, Owner>;
 
@@ -23,13 +26,21 @@ export class Runs {
     this.#get = database.prepare((p: { session: number; runId: string }) =>
       db.selectFrom('runs').selectAll().where('session', '=', p.session).where('run_id', '=', p.runId),
     );
+    const unfinished = db.selectFrom('runs').where('finished_at', 'is', null);
     this.#unfinished = database.prepare((p: { session: number }) =>
-      db
-        .selectFrom('runs')
-        .selectAll()
+      unfinished.selectAll().where('session', '=', p.session).orderBy('accepted_seq'),
+    );
+    this.#next = database.prepare((p: { session: number }) =>
+      unfinished.selectAll().where('session', '=', p.session).orderBy('accepted_seq').limit(1),
+    );
+    this.#countUnfinished = database.prepare((p: { session: number; before: number }) =>
+      unfinished
+        .select((eb) => eb.fn.countAll<number>().as('count'))
         .where('session', '=', p.session)
-        .where('finished_at', 'is', null)
-        .orderBy('accepted_seq'),
+        .where('accepted_seq', '<', p.before),
+    );
+    this.#unfinishedIds = database.prepare((p: { session: number }) =>
+      unfinished.select('run_id').where('session', '=', p.session).orderBy('accepted_seq'),
     );
     const owner = ['session_id', 'tenant_id', 'owner_id'] as const;
     // Literals, because an index on some rows is used only where the query says so word for word. The runs come first
@@ -91,9 +102,20 @@ export class Runs {
     };
   }
 
-  unfinished(key: SessionKey): RunRow[] {
+  next(key: SessionKey): RunRow | null {
     const session = this.#sessions.find(key);
-    return session ? this.unfinishedAt(session.position, key) : [];
+    const run = session && this.#next.get({ session: session.position });
+    return run ? toRun(run, key) : null;
+  }
+
+  countUnfinished(key: SessionKey, before: number): number {
+    const session = this.#sessions.find(key);
+    return (session && this.#countUnfinished.get({ session: session.position, before })?.count) ?? 0;
+  }
+
+  unfinishedIds(key: SessionKey): string[] {
+    const session = this.#sessions.find(key);
+    return session ? this.#unfinishedIds.all({ session: session.position }).map(({ run_id }) => run_id) : [];
   }
 
   unfinishedAt(session: number, key: SessionKey): RunRow[] {

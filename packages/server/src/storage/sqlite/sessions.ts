@@ -103,7 +103,7 @@ export class Sessions {
             tenant_id: tenantId,
             owner_id: ownerId,
             epoch: session.epoch,
-            head_seq: 0,
+            head_seq: session.events.length,
             created_at: session.createdAt,
             last_interaction_at: session.createdAt,
             unfinished_runs: 0,
@@ -124,6 +124,18 @@ export class Sessions {
             key,
             value: text,
             session: created.position,
+          }),
+        );
+      }
+      for (const [index, event] of session.events.entries()) {
+        this.#database.all(
+          db.insertInto('events').values({
+            session: created.position,
+            seq: index + 1,
+            event_type: event.eventType,
+            run_id: event.runId,
+            payload: event.payload,
+            created_at: event.createdAt,
           }),
         );
       }

@@ -173,8 +173,16 @@ export class SqliteStorage implements Storage {
     return this.#do(() => this.#runs.page(key, options));
   }
 
-  async unfinishedRuns(key: SessionKey): Promise<readonly RunRow[]> {
-    return this.#do(() => this.#runs.unfinished(key));
+  async nextRun(key: SessionKey): Promise<RunRow | null> {
+    return this.#do(() => this.#runs.next(key));
+  }
+
+  async countUnfinishedRuns(key: SessionKey, before: number): Promise<number> {
+    return this.#do(() => this.#runs.countUnfinished(key, before));
+  }
+
+  async unfinishedRunIds(key: SessionKey): Promise<readonly string[]> {
+    return this.#do(() => this.#runs.unfinishedIds(key));
   }
 
   async sessionsWithQueuedRuns(): Promise<readonly SessionKey[]> {

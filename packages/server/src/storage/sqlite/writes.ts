@@ -1,4 +1,4 @@
-import type { AppendRefusal, EngineRow, Write } from '../types.ts';
+import type { Append, AppendRefusal, EngineRow, NewEvent, Write } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import { RunWrites } from './run-writes.ts';
@@ -57,15 +57,15 @@ export class Writes {
   }
 
   /** Stops at the first write that is refused and says why; the caller rolls back. */
-  apply(state: AppendState, writes: readonly Write[]): AppendRefusal | undefined {
+  apply(state: AppendState, { writes = [], events }: Append): AppendRefusal | undefined {
     for (const write of writes) {
-      const refused = this.#apply(state, write);
+      const refused = this.#apply(state, write, events);
       if (refused) return refused;
     }
     return undefined;
   }
 
-  #apply(state: AppendState, write: Write): AppendRefusal | undefined {
+  #apply(state: AppendState, write: Write, events: readonly NewEvent[]): AppendRefusal | undefined {
     switch (write.kind) {
       case 'create_run':
         return this.#runs.create(state, write);
@@ -76,7 +76,7 @@ export class Writes {
       case 'open_message':
         return this.#runs.open(state, write);
       case 'insert_message':
-        return this.#message(state, write);
+        return this.#message(state, write, events);
       case 'link_engine':
         if (state.unfinishedRuns > 0) return 'run_in_progress';
         return this.#link(state, write.engine);
@@ -94,16 +94,14 @@ export class Writes {
 
   #message(
     { session, firstSeq }: AppendState,
-    { message, eventIndex }: WriteOf<'insert_message'>,
+    { eventIndex }: WriteOf<'insert_message'>,
+    events: readonly NewEvent[],
   ): undefined {
+    const event = events[eventIndex];
+    if (!event) throw new RangeError(`There is no event ${eventIndex} in the append`);
     const seq = firstSeq + eventIndex;
-    const acceptedSeq = message.run_id === null ? undefined : this.#runs.acceptedSeq(session, message.run_id);
-    this.#insertMessage.run({
-      session,
-      seq,
-      acceptedSeq: acceptedSeq ?? seq,
-      message: JSON.stringify(message),
-    });
+    const acceptedSeq = event.runId === null ? undefined : this.#runs.acceptedSeq(session, event.runId);
+    this.#insertMessage.run({ session, seq, acceptedSeq: acceptedSeq ?? seq, message: event.payload });
   }
 
   #link(state: AppendState, engine: EngineRow | null): undefined {
