@@ -46,10 +46,11 @@ export async function serve(options: ServeOptions): Promise<number> {
 
 async function live(config: APIConfig, stop: Promise<unknown>): Promise<number> {
   const app = await createApp({ config });
-  // Some request's failure is no reason to end everybody's conversations; what is durable is in the log.
-  process.on('unhandledRejection', (error) => {
-    app.services.logger.error({ err: error }, 'unhandled rejection');
-  });
+  // Some request's failure is no reason to end everybody's conversations; what is durable is in the log. That goes for
+  // what an engine throws in a timer or in a listener of its own, too, where nobody else can catch it.
+  const { logger } = app.services;
+  process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
+  process.on('uncaughtException', (error) => logger.error({ err: error }, 'uncaught exception'));
   const { url } = await app.listen();
   // On a terminal people read it; elsewhere standard output belongs to the log, which is one JSON object a line.
   const { isTTY } = process.stdout;

@@ -122,6 +122,25 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s stops the server and exits with 0'
   expect(await server.kill(signal)).toEqual({ code: 0, signal: null });
 });
 
+test('what nobody catches is logged, and the server goes on', async () => {
+  const loose = `process.on('SIGUSR2', () => {
+    Promise.reject(new Error('a loose promise'));
+    throw new Error('a loose listener');
+  })`;
+  const server = await startServer({
+    LLMGINE_API_DATABASE_URL: ':memory:',
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(loose)}`,
+  });
+
+  server.child.kill('SIGUSR2');
+
+  const logged = (text: string) => server.lines.find((line) => line.includes(text));
+  await expect.poll(() => logged('a loose promise')).toContain('unhandled rejection');
+  await expect.poll(() => logged('a loose listener')).toContain('uncaught exception');
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+  expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+});
+
 test('a second signal does not wait for the runs', async () => {
   const server = await startServer({
     LLMGINE_API_DATABASE_URL: ':memory:',

@@ -109,6 +109,22 @@ test.each([
   expect(await socket.run('act', {})).toMatchObject({ status: 'completed', result: json });
 });
 
+test.each([
+  ['fails', true],
+  ['returns', false],
+])('the signal of a run whose engine %s is aborted: %s', async (end, aborted) => {
+  const signals: AbortSignal[] = [];
+  const { open } = await startWith(({ signal, parameters }) => {
+    signals.push(signal);
+    if (parameters.end === 'fails') throw new Error('no');
+  });
+  const { socket } = await open();
+  await socket.run('act', { end });
+  // The run before it is over in every respect.
+  await socket.run('act', { end: 'returns' });
+  expect(signals[0]?.aborted).toBe(aborted);
+});
+
 test('what an engine emits after it has returned goes nowhere', async () => {
   const late = testGate();
   const { url, open } = await startWith((context) => {
