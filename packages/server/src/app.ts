@@ -59,18 +59,23 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const config = options.config instanceof APIConfig ? options.config : new APIConfig(options.config);
   const logger = options.logger ?? createLogger({ ...config.values, redact: (line) => config.redact(line) });
   for (const warning of config.warnings) logger.warn(warning);
-  const storage = await openStorage(config.values, {
-    onError: (stage, error) => logger.error({ err: error, stage }, `${stage} failed`),
-  });
+  const report: Report = (stage, error) => logger.error({ err: error, stage }, `${stage} failed`);
+  const storage = await openStorage(config.values, { onError: report });
+  const opened = new AsyncDisposableStack();
+  opened.defer(() => storage.close());
   try {
-    const app = await App.build(config, logger, storage, options.apiFactory ?? new ExtensibleAPIFactory());
+    const factory = options.apiFactory ?? new ExtensibleAPIFactory();
+    const app = await App.build(config, logger, storage, factory, opened, report);
     await app.start();
     return app;
   } catch (error) {
-    await storage.close();
+    // What stopped the start is what the caller has to hear of.
+    await opened.disposeAsync().catch((failure: unknown) => report('close', failure));
     throw error;
   }
 }
+
+type Report = (stage: string, error: unknown) => void;
 
 interface Parts {
   readonly services: Services;
@@ -78,6 +83,8 @@ interface Parts {
   readonly http: HttpApp;
   readonly gateway: Gateway;
   readonly models: ReturnType<typeof createModels>;
+  /** How to close what is open, in the order in which it was opened: it is closed in the opposite one. */
+  readonly opened: AsyncDisposableStack;
 }
 
 export class App {
@@ -102,11 +109,14 @@ export class App {
     logger: Logger,
     storage: Storage,
     factory: ExtensibleAPIFactory,
+    opened: AsyncDisposableStack,
+    report: Report,
   ): Promise<App> {
     const { values } = config;
-    const report = (stage: string, error: unknown) => logger.error({ err: error, stage }, `${stage} failed`);
     const metrics = createMetrics();
+    opened.defer(() => metrics.close());
     const cluster = createLocalCluster({ onListenerError: (error) => report('event listener', error) });
+    opened.defer(() => cluster.close());
     const log = new SessionLog({
       storage,
       cluster,
@@ -116,6 +126,7 @@ export class App {
     const tools = new ToolRegistry();
     for (const tool of [...BUILTIN_TOOLS, ...factory.tools]) tools.register(tool);
     const models = createModels({ config, providers: factory.modelProviders });
+    opened.defer(() => models.close());
     // A wrong LLMGINE_API_MODEL stops the start, not the first run.
     models.resolve();
     const registry = new EngineRegistry();
@@ -143,6 +154,8 @@ export class App {
       report,
       engines,
     });
+    opened.defer(() => sessions.stop());
+    opened.defer(() => log.flushed());
     const executor = new Executor({
       storage,
       log,
@@ -159,6 +172,8 @@ export class App {
         sessions.runEnded(at);
       },
     });
+    // For what a router has started before the start failed; otherwise it has stopped by then.
+    opened.defer(() => executor.stop(0));
     cluster.onNotice((notice) => executor.sessionClosed(notice.sessionId));
     const runs = new RunService({
       storage,
@@ -166,6 +181,7 @@ export class App {
       cluster,
       engines,
       executor,
+      maxQueued: values.maxQueuedRuns,
       onCancelled: (at) => sessions.runEnded(at),
     });
     metrics.connect({
@@ -192,14 +208,16 @@ export class App {
       lifecycle: { draining: false, startedAt: Date.now() },
     };
     const http = await createHttpServer(services);
+    opened.defer(() => http.close());
     // Requests that wait for a run would keep it open; its event streams have been sent away by then.
     http.addHook('preClose', async () => runs.stop());
     const gateway = new Gateway(services, refuseUpgrade);
+    opened.defer(() => gateway.close());
     gateway.attach(http.server);
     const messaging = new Messaging(gateway);
     await mountRouters(factory.routers, http, { services, messaging });
     connectCallbacks(factory.callbacks, { gateway, sessions, report });
-    return new App({ services, executor, http, gateway, models }, messaging);
+    return new App({ services, executor, http, gateway, models, opened }, messaging);
   }
 
   /** @internal Ends what a process before left unfinished. */
@@ -249,19 +267,12 @@ export class App {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const { services, executor, http, gateway, models } = this.#parts;
+    const { services, executor, gateway, opened } = this.#parts;
     services.logger.info({ active_runs: executor.active, sockets: gateway.count }, 'stopping');
     services.lifecycle.draining = true;
     services.runs.drain();
     await Promise.all([gateway.drain('the server is stopping'), executor.stop(graceMs)]);
-    gateway.close();
-    await http.close();
-    await services.log.flushed();
-    await services.sessions.stop();
-    await services.cluster.close();
-    await models.close();
-    services.metrics.close();
-    await services.storage.close();
+    await opened.disposeAsync();
     services.logger.info('stopped');
   }
 

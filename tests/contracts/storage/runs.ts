@@ -232,12 +232,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       const queued = [await storage.nextRun(session), await ahead()];
 
       expect(none).toBeNull();
-      expect(running).toEqual([
-        await storage
-          .getRun(session, first)
-          .then((run) => ({ ...run, status: 'running', result: null, finishedAt: null })),
-        2,
-      ]);
+      expect(running).toEqual([expect.objectContaining({ runId: first, status: 'running' }), 2]);
       expect(queued).toEqual([await storage.getRun(session, second), 1]);
       expect(await storage.countUnfinishedRuns(session, Number.MAX_SAFE_INTEGER)).toBe(2);
     });

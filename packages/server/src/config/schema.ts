@@ -39,6 +39,7 @@ export const configSchema = z.object({
   modelAdapter: oneOf(['lean', 'ai-sdk']).default('lean').describe('Adapter for the OpenAI-compatible wire'),
 
   maxConcurrentRuns: whole(1, 10_000).default(64).describe('Runs that execute at once'),
+  maxQueuedRuns: whole(1, 10_000).default(100).describe('Runs of one session that wait for their turn'),
   runTimeout: seconds(0.1, 7 * DAY)
     .default(600)
     .describe('Seconds a run may take'),

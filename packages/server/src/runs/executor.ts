@@ -88,13 +88,13 @@ export class Executor {
     const slot = this.#active.get(key.sessionId);
     if (!slot) return;
     try {
-      const unfinished = await this.#options.storage.unfinishedRuns(key);
-      const run = unfinished[0];
-      // The oldest one has the session's place; when it is not queued, it is being executed elsewhere.
+      const run = await this.#options.storage.nextRun(key);
+      // When it is not queued, it is being executed elsewhere.
       if (run?.status === 'queued' && !this.#stopped) {
-        slot.again ||= unfinished.length > 1;
         slot.execution = new Execution(run, this.#options);
         await slot.execution.done;
+        // Others may have waited before this process knew of the session.
+        slot.again = true;
       }
     } catch (error) {
       this.#options.report('execute run', error);

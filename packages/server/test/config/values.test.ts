@@ -91,6 +91,7 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
   model: [['GPT 5', ':llama3', 'openai:'], '`provider:model`, for example openai-compatible:llama3'],
   modelAdapter: [['fat'], 'lean or ai-sdk'],
   maxConcurrentRuns: [['0'], 'a whole number from 1 to 10000'],
+  maxQueuedRuns: [['0', '10001'], 'a whole number from 1 to 10000'],
   runTimeout: [['0'], 'seconds, from 0.1 to 604800'],
   shutdownGrace: [['-1'], 'seconds, from 0 to 3600'],
   maxBodySize: [['1'], 'a whole number from 1024 to 1073741824'],

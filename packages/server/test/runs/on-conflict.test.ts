@@ -1,6 +1,7 @@
 /** A command that arrives while a run of the session is unfinished, and the order of those that wait. */
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { StatementSync } from 'node:sqlite';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { startApp } from '../../../../tests/helpers/app.ts';
 import { startModelApp } from '../../../../tests/helpers/model-app.ts';
 import { call } from '../../../../tests/helpers/rest.ts';
@@ -75,6 +76,75 @@ test('reject refuses with RUN_IN_PROGRESS while a run is unfinished, and only th
   expect(log.filter((line) => line.endsWith('starts'))).toEqual(['a starts', 'c starts']);
   expect((await call('GET', `${url}/api/sessions/${id}/runs`)).body.runs).toHaveLength(2);
 });
+
+test('a queue that is full refuses with RESOURCE_LIMIT_EXCEEDED, and has room again when a run has ended', async () => {
+  const { url, wsUrl, createSession, gateOf } = await startGated({ maxQueuedRuns: 2 });
+  const [id, other] = [await createSession(), await createSession()];
+  const [socket, elsewhere] = [await TestSocket.open(wsUrl(id)), await TestSocket.open(wsUrl(other))];
+  const run = commander(socket);
+  const first = run('a');
+  await gateOf('a').reached;
+  const waiting = ['b', 'c'].map((name) => run(name));
+
+  const refused = await socket.request('command', { command: 'act', parameters: { name: 'd' } });
+  const overRest = await call('POST', `${url}/api/sessions/${id}/commands`, { command: 'act' });
+  await expect(run('e', { on_conflict: 'reject' })).rejects.toThrow('RUN_IN_PROGRESS');
+  gateOf('f').open();
+  const notHere = await commander(elsewhere)('f');
+  gateOf('a').open();
+  await first;
+  const last = run('g');
+  for (const name of ['b', 'c', 'g']) gateOf(name).open();
+
+  expect(refused.data).toMatchObject({
+    code: 'RESOURCE_LIMIT_EXCEEDED',
+    message: expect.stringContaining('2'),
+  });
+  expect(overRest).toMatchObject({ status: 429, body: { code: 'RESOURCE_LIMIT_EXCEEDED' } });
+  expect(overRest.headers.get('retry-after')).toBe('5');
+  expect(notHere).toMatchObject({ result: 'f' });
+  const results = (await Promise.all([...waiting, last])).map(({ result }) => result);
+  expect(results).toEqual(['b', 'c', 'g']);
+});
+
+test('what a run costs does not grow with the queue', async () => {
+  const { wsUrl, createSession, gateOf } = await startGated();
+  const socket = await TestSocket.open(wsUrl(await createSession()));
+  const rows = countRunRows();
+  const runs = Array.from({ length: 40 }, () => commander(socket)('a'));
+  await socket.find(() => socket.frames.filter(({ type }) => type === 'command_accepted').length === 40);
+  gateOf('a').open();
+  await Promise.all(runs);
+
+  // Once when it is accepted and once when it starts.
+  expect(rows.read).toBeGreaterThanOrEqual(2 * runs.length);
+  expect(rows.read).toBeLessThanOrEqual(3 * runs.length);
+});
+
+/** Counts the runs that are read whole, with their parameters. */
+function countRunRows(): { read: number } {
+  const rows = { read: 0 };
+  const { all, get } = StatementSync.prototype;
+  const count = (found: unknown[]) => {
+    rows.read += found.filter((row) => row instanceof Object && 'parameters' in row).length;
+  };
+  const spies = [
+    vi.spyOn(StatementSync.prototype, 'all').mockImplementation(function (this: StatementSync, ...args) {
+      const found = all.apply(this, args);
+      count(found);
+      return found;
+    }),
+    vi.spyOn(StatementSync.prototype, 'get').mockImplementation(function (this: StatementSync, ...args) {
+      const found = get.apply(this, args);
+      count([found]);
+      return found;
+    }),
+  ];
+  onTestFinished(() => {
+    for (const spy of spies) spy.mockRestore();
+  });
+  return rows;
+}
 
 test('interrupt cancels what runs and what waits, then starts', async () => {
   const { wsUrl, createSession, gateOf, log } = await startGated();

@@ -338,9 +338,7 @@ test('a run that cannot be started because the storage is full starts later', as
 test('a storage that cannot be read for a moment delays a run', async () => {
   const { app, open } = await startWith(() => 'done');
   const { socket } = await open();
-  const read = vi
-    .spyOn(app.services.storage, 'unfinishedRuns')
-    .mockRejectedValueOnce(new ApiError('UNAVAILABLE'));
+  const read = vi.spyOn(app.services.storage, 'nextRun').mockRejectedValueOnce(new ApiError('UNAVAILABLE'));
   expect(await socket.run('act', {})).toMatchObject({ status: 'completed', result: 'done' });
   expect(read.mock.calls.length).toBeGreaterThanOrEqual(2);
 });

@@ -57,6 +57,7 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
             'ENGINE_NOT_LINKED',
             'RUN_IN_PROGRESS',
             'IDEMPOTENCY_MISMATCH',
+            'RESOURCE_LIMIT_EXCEEDED',
             'UNAVAILABLE',
           ),
         },
