@@ -10,8 +10,8 @@ export interface ExpiryOptions {
   readonly storage: Storage;
   /** Milliseconds untouched after which a session expires; 0 = never. */
   readonly timeoutMs: number;
-  /** Writes pending touches, so that the storage knows who is in use. */
-  readonly flushTouches: () => Promise<void>;
+  /** Writes pending touches, so that the storage knows who is in use; false when it could not. */
+  readonly flushTouches: () => Promise<boolean>;
   readonly onExpired: (key: SessionKey) => void;
   readonly report: (stage: string, error: unknown) => void;
 }
@@ -52,12 +52,15 @@ export class Expiry {
     if (this.#options.timeoutMs > 0) this.#arm(lastInteractionAt + this.#options.timeoutMs);
   }
 
-  /** Expires what is due. Never rejects. */
+  /** Expires what is due; later when the storage fails, or does not know who is in use. Never rejects. */
   async sweep(): Promise<void> {
     const { storage, timeoutMs } = this.#options;
     if (timeoutMs === 0 || this.#stopped) return;
     try {
-      await this.#options.flushTouches();
+      if (!(await this.#options.flushTouches())) {
+        this.#arm(Date.now() + RETRY_MS);
+        return;
+      }
       let expired: readonly SessionKey[];
       do {
         expired = await storage.expireSessions(Date.now() - timeoutMs, EXPIRE_SLICE);

@@ -87,7 +87,7 @@ export class SessionService {
   async stop(): Promise<void> {
     this.#expiry.stop();
     await this.#expiry.purged();
-    await this.#touches.flush();
+    await this.#touches.stop();
   }
 
   get monitorRunning(): boolean {
