@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SessionKey, Storage } from '../storage/types.ts';
 
 /** The longest time that one timer can wait for. */
@@ -52,21 +53,27 @@ export class Expiry {
     if (this.#options.timeoutMs > 0) this.#arm(lastInteractionAt + this.#options.timeoutMs);
   }
 
-  /** Expires what is due; later when the storage fails, or does not know who is in use. Never rejects. */
+  /**
+   * Expires what is due, in slices with the event loop free in between; later when the storage fails, or does not know
+   * who is in use. Never rejects.
+   */
   async sweep(): Promise<void> {
     const { storage, timeoutMs } = this.#options;
     if (timeoutMs === 0 || this.#stopped) return;
     try {
-      if (!(await this.#options.flushTouches())) {
-        this.#arm(Date.now() + RETRY_MS);
-        return;
-      }
-      let expired: readonly SessionKey[];
-      do {
-        expired = await storage.expireSessions(Date.now() - timeoutMs, EXPIRE_SLICE);
+      for (;;) {
+        // Before each slice: sessions may have been touched since the one before it.
+        if (!(await this.#options.flushTouches())) {
+          this.#arm(Date.now() + RETRY_MS);
+          return;
+        }
+        if (this.#stopped) return;
+        const expired = await storage.expireSessions(Date.now() - timeoutMs, EXPIRE_SLICE);
         for (const key of expired) this.#options.onExpired(key);
         if (expired.length > 0) this.purge();
-      } while (expired.length === EXPIRE_SLICE && !this.#stopped);
+        if (expired.length < EXPIRE_SLICE) break;
+        await nextTurn();
+      }
       const next = await storage.nextExpiry();
       if (next !== null) this.#arm(next + timeoutMs);
     } catch (error) {

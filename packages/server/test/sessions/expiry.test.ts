@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { Expiry } from '../../src/sessions/expiry.ts';
 import { Touches } from '../../src/sessions/touches.ts';
 import type { SessionKey } from '../../src/storage/types.ts';
-import { openLog } from './open-log.ts';
+import { openLog, upTo } from './open-log.ts';
 
 const TIMEOUT_MS = 60_000;
 
@@ -39,4 +39,21 @@ test('a session whose touch could not be written is not expired', async () => {
 
   expect(expired).toEqual([unused]);
   expect(await storage.getSession(key)).not.toBeNull();
+});
+
+test('many sessions that are due together leave the event loop free, and a touch in between counts', async () => {
+  const { storage, key, newSession, touches, expired, expiry } = await openExpiry();
+  const keys = [key, ...(await Promise.all(upTo(249).map(newSession)))];
+  const firstTurn = new Promise((resolve) => setImmediate(resolve));
+  const started = expiry.start();
+
+  await firstTurn;
+  expect(expired).toHaveLength(100);
+  const left = keys.filter(({ sessionId }) => !expired.some((one) => one.sessionId === sessionId));
+  const touched = left[149] as SessionKey;
+  touches.touch(touched);
+  await started;
+
+  expect(expired).toHaveLength(249);
+  expect(await storage.getSession(touched)).not.toBeNull();
 });
