@@ -27,7 +27,7 @@ import type { Services } from './services.ts';
 import { SessionLog } from './sessions/log.ts';
 import { SessionService } from './sessions/service.ts';
 import { openStorage } from './storage/open.ts';
-import type { Storage } from './storage/types.ts';
+import type { SessionKey, Storage } from './storage/types.ts';
 import { BUILTIN_TOOLS } from './tools/builtin.ts';
 import { ToolRegistry } from './tools/registry.ts';
 import { Gateway } from './ws/gateway.ts';
@@ -93,7 +93,7 @@ export class App {
   /** Sends to connected clients what they did not ask for. */
   readonly messaging: Messaging;
   readonly #parts: Parts;
-  #takenUp: Promise<void> | null = null;
+  #takenUp = false;
   #closing: Promise<void> | null = null;
 
   private constructor(parts: Parts, messaging: Messaging) {
@@ -229,13 +229,11 @@ export class App {
     await http.ready();
   }
 
-  /** Queued runs start once somebody can see them: a start that finds its port taken must not begin what it cannot end. */
-  #takeUpQueuedRuns(): Promise<void> {
-    this.#takenUp ??= (async () => {
-      const { services, executor } = this.#parts;
-      for (const key of await services.storage.sessionsWithQueuedRuns()) executor.notice(key);
-    })();
-    return this.#takenUp;
+  /** Once only: runs that are queued later are noticed when they are accepted. */
+  #takeUp(queued: readonly SessionKey[]): void {
+    if (this.#takenUp) return;
+    this.#takenUp = true;
+    for (const key of queued) this.#parts.executor.notice(key);
   }
 
   /** Opens the port; by default the configured one. `url` is how the same machine reaches it. */
@@ -244,8 +242,11 @@ export class App {
   ): Promise<{ url: string; host: string; port: number }> {
     const { http, services } = this.#parts;
     const host = options.host ?? this.config.values.host;
+    // Read before the port is open, so that a failure leaves nothing half done.
+    const queued = await services.storage.sessionsWithQueuedRuns();
     await http.listen({ host, port: options.port ?? this.config.values.port });
-    await this.#takeUpQueuedRuns();
+    // Started once somebody can see them: a start that finds its port taken must not begin what it cannot end.
+    this.#takeUp(queued);
     const { port } = http.server.address() as AddressInfo;
     services.logger.info({ host, port, storage: services.storage.description }, 'listening');
     return { url: `http://${reachable(host)}:${port}`, host, port };
@@ -253,7 +254,7 @@ export class App {
 
   /** A request without a socket, for tests. */
   async inject(request: InjectOptions | string): Promise<Response> {
-    await this.#takeUpQueuedRuns();
+    if (!this.#takenUp) this.#takeUp(await this.services.storage.sessionsWithQueuedRuns());
     return this.#parts.http.inject(request) as Promise<Response>;
   }
 

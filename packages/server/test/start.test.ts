@@ -1,8 +1,14 @@
 /** A start that fails leaves nothing behind, and does not stand in the way of the next one. */
 import { createApp, ExtensibleAPIFactory, type RouterContext } from '@llmgine/api';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
-const CONFIG = { databaseUrl: ':memory:', logLevel: 'silent', model: 'demo:fast' } as const;
+const CONFIG = {
+  host: '127.0.0.1',
+  port: 0,
+  databaseUrl: ':memory:',
+  logLevel: 'silent',
+  model: 'demo:fast',
+} as const;
 
 test('what is open is closed when a router fails the start', async () => {
   let seen: RouterContext['services'] | undefined;
@@ -29,4 +35,20 @@ test('what is open is closed when a router fails the start', async () => {
   expect(seen?.cluster.close).toHaveBeenCalledOnce();
   expect(seen?.metrics.close).toHaveBeenCalledOnce();
   await expect(seen?.storage.check()).rejects.toThrow('closed');
+});
+
+test('queued runs that cannot be read fail one listen or inject, and not those that follow', async () => {
+  const app = await createApp({ config: CONFIG });
+  onTestFinished(() => app.close());
+  const read = vi.spyOn(app.services.storage, 'sessionsWithQueuedRuns');
+  const broken = new Error('cannot be read now');
+
+  read.mockRejectedValueOnce(broken);
+  await expect(app.inject('/health')).rejects.toThrow(broken);
+  read.mockRejectedValueOnce(broken);
+  await expect(app.listen()).rejects.toThrow(broken);
+
+  const { url } = await app.listen();
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  expect((await app.inject('/health')).statusCode).toBe(200);
 });
