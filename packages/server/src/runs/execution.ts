@@ -37,6 +37,8 @@ export interface EndedRun {
   readonly at: number;
 }
 
+/** How long whoever cancels waits for the end to be committed. */
+const CANCEL_WAIT_MS = 5000;
 /** While the storage is failing. */
 const RETRY_MS = [100, 500, 2000, 5000, 10_000, 30_000];
 
@@ -79,6 +81,24 @@ export class Execution {
 
   stop(reason: StopReason): void {
     if (!this.#controller.signal.aborted) this.#controller.abort(new Stopped(reason));
+  }
+
+  /**
+   * Stops the run and resolves like `done`. Rejects with `UNAVAILABLE` when its end cannot be committed for 5 seconds;
+   * the run is stopped all the same, and its end is recorded as soon as that works.
+   */
+  async cancel(): Promise<void> {
+    this.stop('cancelled');
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const message = 'The run is stopped, but its end cannot be recorded yet';
+      late.reject(new ApiError('UNAVAILABLE', message, { retryAfter: 5 }));
+    }, CANCEL_WAIT_MS);
+    try {
+      await Promise.race([this.done, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** The process ends: do not wait for the storage to recover. */

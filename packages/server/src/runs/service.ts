@@ -216,7 +216,8 @@ export class RunService {
 
   /**
    * Cancels a run, the oldest unfinished one by default. Resolves when its end is committed. Throws `RUN_NOT_FOUND`, also
-   * when it has finished otherwise; cancelling twice is the same as once.
+   * when it has finished otherwise, and `UNAVAILABLE` when its end cannot be committed for some seconds; cancelling
+   * twice is the same as once.
    */
   async cancel(key: SessionKey, runId?: string): Promise<{ run_id: string }> {
     const { storage, executor } = this.#options;
@@ -229,8 +230,7 @@ export class RunService {
       if (isFinished(run.status)) throw new ApiError('RUN_NOT_FOUND', 'The run has finished already');
       const execution = executor.find(key.sessionId, id);
       if (execution) {
-        execution.stop('cancelled');
-        await execution.done;
+        await execution.cancel();
       } else if (run.status === 'queued') {
         await this.#cancelQueued(run);
       }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { ApiError } from '@llmgine/protocol';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { startApp } from '../../../../tests/helpers/app.ts';
 import { startModelApp } from '../../../../tests/helpers/model-app.ts';
@@ -137,6 +138,34 @@ test('cancelling many times at once, on both transports, is the same as once', a
   expect((await result).status).toBe('cancelled');
   const ends = socket.events.filter(({ event_type }) => event_type === 'run_finished');
   expect(ends).toHaveLength(1);
+  expect(await call('POST', cancel)).toMatchObject({ status: 200, body: { run_id: runId } });
+});
+
+test('cancelling does not wait for ever for a storage that fails', async () => {
+  const { app, url, id, talk } = await startTalking();
+  const { runId, result } = await talk('a');
+  const cancel = `${url}/api/sessions/${id}/runs/${runId}/cancel`;
+  const refused = Promise.withResolvers<void>();
+  const { append } = app.services.storage;
+  const failing = vi.spyOn(app.services.storage, 'append').mockImplementation(async (batch) => {
+    if (!batch.some(({ writes }) => writes?.some(({ kind }) => kind === 'finish_run'))) {
+      return append.call(app.services.storage, batch);
+    }
+    refused.resolve();
+    throw new ApiError('UNAVAILABLE');
+  });
+  // The five seconds of the wait are over when the test says so.
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const answer = call('POST', cancel);
+  await refused.promise;
+  vi.advanceTimersByTime(5000);
+  vi.useRealTimers();
+
+  expect(await answer).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+
+  failing.mockRestore();
+  expect((await result).status).toBe('cancelled');
   expect(await call('POST', cancel)).toMatchObject({ status: 200, body: { run_id: runId } });
 });
 
