@@ -26,6 +26,12 @@ export interface FrameWriter {
 
 const NOTHING: ReadonlySet<string> = new Set();
 
+/** The commands for one run whose result this connection has not got yet. */
+interface Owed {
+  /** One result each. */
+  readonly messageIds: (MessageId | undefined)[];
+}
+
 /** What one connection sees of the log: at most one subscription, and the results of the commands that it sent. */
 export class EventStream implements ConnectionEvents, EventSink {
   readonly #services: Pick<Services, 'log' | 'storage'>;
@@ -35,10 +41,10 @@ export class EventStream implements ConnectionEvents, EventSink {
   #epoch = '';
   /** The event types that are shown; null for all. */
   #shown: ReadonlySet<string> | null = null;
-  /** Commands of this connection whose result is still owed: run → the ids to answer with. */
-  readonly #owed = new Map<string, (MessageId | undefined)[]>();
-  /** The end of an owed run may lie before what the subscription delivers. */
-  #unsettled = false;
+  /** By run. */
+  readonly #owed = new Map<string, Owed>();
+  /** Owed runs whose end may lie before what the subscription delivers. */
+  readonly #unsettled = new Set<string>();
   #closed = false;
 
   constructor(services: Pick<Services, 'log' | 'storage'>, key: SessionKey, out: FrameWriter) {
@@ -88,8 +94,13 @@ export class EventStream implements ConnectionEvents, EventSink {
       this.#replace(subscription, cursor, options.visible ? null : NOTHING);
       subscription.start();
     }
-    this.#owed.set(runId, [...(this.#owed.get(runId) ?? []), options.messageId]);
-    if (options.attached) this.#settleOnceLive();
+    const owed = this.#owed.get(runId) ?? { messageIds: [] };
+    owed.messageIds.push(options.messageId);
+    this.#owed.set(runId, owed);
+    if (options.attached) {
+      this.#unsettled.add(runId);
+      if (this.#subscription?.live) this.live();
+    }
   }
 
   write(event: LogEvent): boolean {
@@ -109,8 +120,13 @@ export class EventStream implements ConnectionEvents, EventSink {
     this.#out.uncork();
   }
 
+  /**
+   * Answers from the rows of the unsettled runs, for the case that the events of their ends have passed already. Only when
+   * nothing that is committed waits to be delivered: an end among it has to come first.
+   */
   live(): void {
-    if (this.#unsettled) this.#settleOnceLive();
+    for (const runId of this.#unsettled) void this.#settle(runId);
+    this.#unsettled.clear();
   }
 
   failed(error: unknown): void {
@@ -129,16 +145,6 @@ export class EventStream implements ConnectionEvents, EventSink {
     this.#drop();
   }
 
-  /**
-   * Answers from the rows of the owed runs, for the case that the events of their ends have passed already. Only when
-   * nothing that is committed waits to be delivered: an end among it has to come first.
-   */
-  #settleOnceLive(): void {
-    this.#unsettled = !this.#subscription?.live;
-    if (this.#unsettled) return;
-    for (const runId of this.#owed.keys()) void this.#settle(runId);
-  }
-
   async #settle(runId: string): Promise<void> {
     try {
       const run = await this.#services.storage.getRun(this.#key, runId);
@@ -152,10 +158,11 @@ export class EventStream implements ConnectionEvents, EventSink {
   }
 
   #answer(runId: string, data: string): void {
-    const ids = this.#owed.get(runId);
-    if (!ids) return;
+    const owed = this.#owed.get(runId);
+    if (!owed) return;
     this.#owed.delete(runId);
-    for (const id of ids) {
+    this.#unsettled.delete(runId);
+    for (const id of owed.messageIds) {
       const messageId = id === undefined ? '' : `"message_id":${JSON.stringify(id)},`;
       this.#out.write(`{"type":"command_result",${messageId}"data":${data}}`);
     }
@@ -168,13 +175,13 @@ export class EventStream implements ConnectionEvents, EventSink {
     this.#epoch = parseCursor(cursor)?.epoch ?? '';
     this.#shown = shown;
     // It may begin behind the end of a run whose result is owed.
-    this.#unsettled = this.#owed.size > 0;
+    for (const runId of this.#owed.keys()) this.#unsettled.add(runId);
   }
 
   #drop(): void {
     this.#subscription?.close();
     this.#subscription = null;
     this.#shown = null;
-    this.#unsettled = false;
+    this.#unsettled.clear();
   }
 }

@@ -122,6 +122,26 @@ test('an attached run that has ended is answered at once where the reader is up 
   expect(count(written, 'run_finished')).toBe(1);
 });
 
+test('to attach costs the same however many results are owed', async () => {
+  const { run, services, reader, stream, subscribe, publish } = await start();
+  await subscribe();
+  const runIds = Array.from({ length: 20 }, () => randomUUID());
+  for (const runId of runIds) await run({ runId });
+  const reads = vi.spyOn(services.storage, 'getRun');
+  for (const runId of runIds) await run({ runId });
+  // To attach, and for a result that may have passed.
+  expect(reads).toHaveBeenCalledTimes(2 * runIds.length);
+
+  // A reader that lags asks when it is up to date, for those that it attached to meanwhile.
+  reads.mockClear();
+  reader.hasRoom = false;
+  await publish('a');
+  for (const runId of runIds.slice(0, 5)) await run({ runId });
+  reader.hasRoom = true;
+  stream.resume();
+  await vi.waitFor(() => expect(reads).toHaveBeenCalledTimes(2 * 5));
+});
+
 test('a hidden reader that lags does not show what came before the cursor of a streamed command', async () => {
   const { gate, stream, reader, written, run, publish } = await start();
   reader.hasRoom = false;
