@@ -26,6 +26,8 @@ export class Expiry {
   #timer: NodeJS.Timeout | null = null;
   #deadline = Number.POSITIVE_INFINITY;
   #purging: Promise<void> | null = null;
+  /** Asked for since the last look. */
+  #purgeAgain = false;
   #stopped = true;
 
   constructor(options: ExpiryOptions) {
@@ -82,22 +84,27 @@ export class Expiry {
     }
   }
 
-  /** Removes the rows of deleted sessions in slices, with the event loop free in between. */
+  /** Removes the rows of sessions deleted until now in slices, with the event loop free in between. */
   purge(): void {
+    this.#purgeAgain = true;
     this.#purging ??= this.#purgeAll().finally(() => {
       this.#purging = null;
+      // The last look may have been too early for who asked after it.
+      if (this.#purgeAgain && !this.#stopped) this.purge();
     });
   }
 
   /** Resolves when no purge is going on. */
   async purged(): Promise<void> {
-    await this.#purging;
+    while (this.#purging) await this.#purging;
   }
 
   async #purgeAll(): Promise<void> {
     try {
-      while (!this.#stopped && (await this.#options.storage.purge(PURGE_SLICE))) {
-        await new Promise((resolve) => setImmediate(resolve));
+      while (!this.#stopped) {
+        this.#purgeAgain = false;
+        if (!(await this.#options.storage.purge(PURGE_SLICE))) return;
+        await nextTurn();
       }
     } catch (error) {
       this.#options.report('purge sessions', error);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { event } from '../../../../tests/contracts/storage/fixtures.ts';
 import { Expiry } from '../../src/sessions/expiry.ts';
 import { Touches } from '../../src/sessions/touches.ts';
 import type { SessionKey } from '../../src/storage/types.ts';
@@ -11,7 +12,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** An expiry that has started, with one session that is due: those of the helper were made long ago. */
 async function openExpiry() {
-  const { storage, key, newSession } = await openLog();
+  const { storage, log, key, newSession } = await openLog();
   const touches = new Touches(storage, () => {});
   const expired: SessionKey[] = [];
   const expiry = new Expiry({
@@ -24,7 +25,7 @@ async function openExpiry() {
     },
   });
   onTestFinished(() => expiry.stop());
-  return { storage, key, newSession, touches, expired, expiry };
+  return { storage, log, key, newSession, touches, expired, expiry };
 }
 
 test('a session whose touch could not be written is not expired', async () => {
@@ -56,4 +57,25 @@ test('many sessions that are due together leave the event loop free, and a touch
 
   expect(expired).toHaveLength(249);
   expect(await storage.getSession(touched)).not.toBeNull();
+});
+
+test('a session deleted while a purge comes to its end is purged, too', async () => {
+  const { storage, log, newSession, expiry } = await openExpiry();
+  await expiry.start();
+  await expiry.purged();
+  const late = await newSession();
+  await log.append({ session: late, events: [event()] });
+  const purge = storage.purge.bind(storage);
+  vi.spyOn(storage, 'purge').mockImplementationOnce(async (limit) => {
+    const more = await purge(limit);
+    await storage.deleteSession(late);
+    expiry.purge();
+    return more;
+  });
+
+  expiry.purge();
+  await expiry.purged();
+
+  // There is nothing left to remove.
+  expect(await purge(1)).toBe(false);
 });
