@@ -1,10 +1,14 @@
-import { ApiError, type EventPayload } from '@llmgine/protocol';
+import { ApiError, type EventPayload, type Usage } from '@llmgine/protocol';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import type { RunRow, Storage } from '../storage/types.ts';
+import { addUsage } from './usage.ts';
+
+/** Events that are read at once to see what a run has used. */
+const PAGE = 200;
 
 /**
  * Ends the runs that a process left `running` when it died: half-streamed text is withdrawn, and the run is `failed` with
- * `RUN_INTERRUPTED`. Returns how many there were.
+ * `RUN_INTERRUPTED` and the usage of the steps that it had finished. Returns how many there were.
  */
 export async function endOrphanedRuns(storage: Storage, log: SessionLog): Promise<number> {
   const orphans = await storage.orphanedRuns();
@@ -25,7 +29,7 @@ async function endOrphan(run: RunRow, storage: Storage, log: SessionLog): Promis
   const end = {
     status: 'failed' as const,
     result: null,
-    usage: null,
+    usage: await usageOf(run, storage),
     error: { code: 'RUN_INTERRUPTED', message: new ApiError('RUN_INTERRUPTED').message },
   };
   events.push(newEvent('run_finished', run.runId, end, now));
@@ -35,4 +39,20 @@ async function endOrphan(run: RunRow, storage: Storage, log: SessionLog): Promis
     events,
     writes: [{ kind: 'finish_run', runId: run.runId, from: ['running'], ...end, at: now }],
   });
+}
+
+/** Of the steps that are in the log. */
+async function usageOf(run: RunRow, storage: Storage): Promise<Usage | null> {
+  let usage: Usage | null = null;
+  let after = run.acceptedSeq;
+  for (;;) {
+    const events = (await storage.readEvents(run, after, PAGE))?.events ?? [];
+    for (const event of events) {
+      if (event.runId !== run.runId || event.eventType !== 'step_finished') continue;
+      usage = addUsage(usage, (JSON.parse(event.payload) as EventPayload<'step_finished'>).usage);
+    }
+    const last = events.at(-1);
+    if (!last) return usage;
+    after = last.seq;
+  }
 }

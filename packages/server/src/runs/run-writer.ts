@@ -6,6 +6,7 @@ import { appendText } from '../sessions/partial-message.ts';
 import { PendingAppend } from '../sessions/pending.ts';
 import type { AppendOutcome, NewEvent, RunRow, Write } from '../storage/types.ts';
 import { assertEngineEvent } from './engine-event.ts';
+import { addUsage } from './usage.ts';
 
 /** Characters that may wait for their commit before `emit` asks the engine to hold on. */
 const HIGH_WATER = 262_144;
@@ -206,17 +207,4 @@ export class RunWriter {
     this.#drains = [];
     for (const resolve of drains) resolve();
   }
-}
-
-function addUsage(sum: Usage | null, usage: Usage | null): Usage | null {
-  if (!sum || !usage) return sum ?? usage;
-  const total: Usage = {
-    input_tokens: sum.input_tokens + usage.input_tokens,
-    output_tokens: sum.output_tokens + usage.output_tokens,
-    total_tokens: sum.total_tokens + usage.total_tokens,
-  };
-  for (const key of ['cached_input_tokens', 'reasoning_tokens'] as const) {
-    if (sum[key] !== undefined || usage[key] !== undefined) total[key] = (sum[key] ?? 0) + (usage[key] ?? 0);
-  }
-  return total;
 }
