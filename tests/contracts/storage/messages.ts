@@ -56,10 +56,11 @@ export function describeMessages(openFresh: OpenFresh): void {
       await appended(storage, session, {
         events: [event('custom:big', { payload }), event('custom:big', { payload }), event()],
       });
-      const seqs = async (after: number) =>
-        (await storage.readEvents(session, after, 100))?.events.map(({ seq }) => seq);
+      const seqs = async (after: number, maxSize?: number) =>
+        (await storage.readEvents(session, after, 100, maxSize))?.events.map(({ seq }) => seq);
 
       expect([await seqs(0), await seqs(1), await seqs(3)]).toEqual([[1], [2, 3], []]);
+      expect([await seqs(0, 2 * MAX_PAGE_SIZE), await seqs(1, 1000)]).toEqual([[1, 2, 3], [2]]);
     });
   });
 

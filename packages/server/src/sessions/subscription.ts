@@ -4,6 +4,8 @@ import type { LogEvent } from '../storage/log-event.ts';
 import type { SessionKey, Storage } from '../storage/types.ts';
 
 const PAGE = 256;
+/** About what a socket takes before it is full: what is read beyond that is read again when there is room. */
+const PAGE_SIZE = 65_536;
 
 export interface EventSink {
   /**
@@ -101,7 +103,7 @@ export class Subscription {
   async #readPages(): Promise<void> {
     try {
       while (this.#state === 'reading') {
-        const page = await this.#storage.readEvents(this.#key, this.position, PAGE);
+        const page = await this.#storage.readEvents(this.#key, this.position, PAGE, PAGE_SIZE);
         if (this.#state !== 'reading') return;
         if (!page) {
           this.close();

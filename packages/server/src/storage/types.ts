@@ -242,10 +242,11 @@ export interface Storage {
   counts(): Promise<{ readonly sessions: number; readonly engines: number }>;
 
   /**
-   * Events after `after`, in order: at most `limit`, and fewer when they have more than `MAX_PAGE_SIZE` together; an
-   * empty page means that there are none. Null when the session is not there.
+   * Events after `after`, in order: at most `limit`, and fewer when they have more than `maxSize` characters of JSON
+   * together (default `MAX_PAGE_SIZE`), but at least one; an empty page means that there are none. Null when the session
+   * is not there.
    */
-  readEvents(key: SessionKey, after: number, limit: number): Promise<EventPage | null>;
+  readEvents(key: SessionKey, after: number, limit: number, maxSize?: number): Promise<EventPage | null>;
   /**
    * The newest messages before `before` (a message position, exclusive), oldest first: at most `limit`, and fewer when
    * they have more than `MAX_PAGE_SIZE` together. Null when the session is not there.

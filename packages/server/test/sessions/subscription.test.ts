@@ -119,6 +119,36 @@ test('a full sink is left alone, and goes on where it stopped', async () => {
   await expect.poll(() => seqsOf(events)).toEqual(upTo(25));
 });
 
+test('what a slow sink has no room for is hardly read', async () => {
+  const { log, key, storage } = await openLossyLog();
+  const payload = JSON.stringify({ text: 'x'.repeat(16_000) });
+  await log.append({ session: key, events: upTo(200).map(() => event('custom:big', { payload })) });
+  const { readEvents } = storage;
+  let read = 0;
+  vi.spyOn(storage, 'readEvents').mockImplementation(async (...parameters) => {
+    const page = await readEvents.apply(storage, parameters);
+    read += page?.events.length ?? 0;
+    return page;
+  });
+  const seen: number[] = [];
+  let room = 65_536;
+  const subscription = log.follow(key, 0, {
+    write: (event) => {
+      seen.push(event.seq);
+      room -= event.payload.length;
+      if (room > 0) return true;
+      room = 65_536;
+      setImmediate(() => subscription.resume());
+      return false;
+    },
+    failed: () => {},
+  });
+  subscription.start();
+
+  await expect.poll(() => seen).toEqual(upTo(200));
+  expect(read).toBeLessThan(2 * seen.length);
+});
+
 test('whatever is lost, full or late, each event is delivered once, in order', async () => {
   const { log, storage, newSession, losing } = await openLossyLog();
   const step = fc.oneof(

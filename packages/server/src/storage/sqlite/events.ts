@@ -41,13 +41,13 @@ export class Events {
     );
   }
 
-  page(key: SessionKey, after: number, limit: number): EventPage | null {
+  page(key: SessionKey, after: number, limit: number, maxSize = MAX_PAGE_SIZE): EventPage | null {
     const session = this.#sessions.find(key);
     if (!session) return null;
     const { position, epoch, head_seq: headSeq } = session;
     const { rows } = this.#after.upTo(
       { session: position, after, limit },
-      MAX_PAGE_SIZE,
+      maxSize,
       (row) => row.payload.length,
     );
     return { epoch, headSeq, events: rows.map((row) => toEvent(epoch, row)) };

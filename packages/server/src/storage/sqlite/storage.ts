@@ -146,8 +146,13 @@ export class SqliteStorage implements Storage {
     return this.#do(() => this.#counters.totals());
   }
 
-  async readEvents(key: SessionKey, after: number, limit: number): Promise<EventPage | null> {
-    return this.#do(() => this.#events.page(key, after, limit));
+  async readEvents(
+    key: SessionKey,
+    after: number,
+    limit: number,
+    maxSize?: number,
+  ): Promise<EventPage | null> {
+    return this.#do(() => this.#events.page(key, after, limit, maxSize));
   }
 
   async readMessages(key: SessionKey, options: Parameters<Messages['page']>[1]): Promise<MessagePage | null> {
