@@ -11,6 +11,11 @@ import { addUsage } from './usage.ts';
 /** Characters that may wait for their commit before `emit` asks the engine to hold on. */
 const HIGH_WATER = 262_144;
 
+interface Emitted {
+  readonly event_type: string;
+  readonly payload: unknown;
+}
+
 interface OpenMessage {
   readonly messageId: string;
   readonly role: Message['role'];
@@ -59,7 +64,10 @@ export class RunWriter {
     return this.#usage;
   }
 
-  /** Throws a `TypeError` for what an engine cannot emit. */
+  /**
+   * One message is open at a time: when another begins, the one that was not completed is withdrawn. Throws a `TypeError`
+   * for what an engine cannot emit.
+   */
   emit(event: EngineEvent): boolean {
     if (this.#closed) return true;
     assertEngineEvent(event);
@@ -70,6 +78,9 @@ export class RunWriter {
         break;
       case 'message_started': {
         const { message_id, role } = event.payload as { message_id: string; role: Message['role'] };
+        // Nobody else would: the log remembers one open message, and only that one is ended with the run.
+        if (this.#open) this.#discard(this.#open.messageId);
+        this.#add(event, [{ kind: 'open_message', runId: this.#run.runId, eventIndex: 0 }]);
         this.#open = {
           messageId: message_id,
           role,
@@ -77,17 +88,16 @@ export class RunWriter {
           parts: [],
           spoken: false,
         };
-        this.#add(event, [{ kind: 'open_message', runId: this.#run.runId, eventIndex: 0 }]);
         break;
       }
       case 'message_completed': {
         const message = { ...(event.payload as Message), run_id: this.#run.runId };
-        this.#completed(message);
+        const completed = { event_type: 'message_completed', payload: message };
+        this.#endMessage(message.message_id, completed, [{ kind: 'insert_message', eventIndex: 0 }]);
         break;
       }
       case 'message_discarded':
-        this.#open = null;
-        this.#add(event, [{ kind: 'open_message', runId: this.#run.runId, eventIndex: null }]);
+        this.#discard((event.payload as { message_id: string }).message_id);
         break;
       case 'step_finished':
         this.#usage = addUsage(this.#usage, (event.payload as { usage: Usage | null }).usage);
@@ -161,15 +171,21 @@ export class RunWriter {
     this.#waiting += pending.size - before;
   }
 
-  #completed(message: Message): void {
-    const closes = this.#open?.messageId === message.message_id;
-    if (closes) this.#open = null;
-    const writes: Write[] = [{ kind: 'insert_message', eventIndex: 0 }];
-    if (closes) writes.push({ kind: 'open_message', runId: this.#run.runId, eventIndex: null });
-    this.#add({ event_type: 'message_completed', payload: message }, writes);
+  #discard(messageId: string): void {
+    this.#endMessage(messageId, { event_type: 'message_discarded', payload: { message_id: messageId } }, []);
   }
 
-  #add(event: { readonly event_type: string; readonly payload: unknown }, writes?: readonly Write[]): void {
+  #endMessage(messageId: string, event: Emitted, writes: readonly Write[]): void {
+    if (this.#open?.messageId !== messageId) {
+      this.#add(event, writes);
+      return;
+    }
+    this.#add(event, [...writes, { kind: 'open_message', runId: this.#run.runId, eventIndex: null }]);
+    // Only now: an event that cannot be written has ended nothing.
+    this.#open = null;
+  }
+
+  #add(event: Emitted, writes?: readonly Write[]): void {
     // Before anything joins the commit: what cannot be written as JSON fails here.
     const written = this.#event(event.event_type, event.payload, Date.now());
     const pending = this.#joinable(true);

@@ -160,6 +160,47 @@ test('a message that has begun and said nothing is withdrawn, also when the run 
   expect(await conversation()).toEqual([]);
 });
 
+test('a message that is not completed is withdrawn when another begins', async () => {
+  const { writer, events, storage, key, runId } = await openWriter();
+  writer.emit(started('m'));
+  writer.emit(delta('m', 'half'));
+  writer.emit(started('n'));
+  writer.emit(delta('n', 'more'));
+  // What is not open does not end what is.
+  writer.emit({ event_type: 'message_discarded', payload: { message_id: 'm' } });
+  await writer.drain();
+  const open = await storage.getRun(key, runId);
+
+  await writer.finish({ status: 'failed', result: null, error: null });
+
+  const seen = await events();
+  expect(seen.map(([type, { message_id }]) => [type, message_id])).toEqual([
+    ['message_started', 'm'],
+    ['text_delta', 'm'],
+    ['message_discarded', 'm'],
+    ['message_started', 'n'],
+    ['text_delta', 'n'],
+    ['message_discarded', 'm'],
+    ['message_discarded', 'n'],
+    ['run_finished', undefined],
+  ]);
+  // Two events of the start of the run are before these: a crash would have withdrawn the second message.
+  expect(open?.openSeq).toBe(2 + 4);
+});
+
+test('a message that cannot be written stays open, and is withdrawn with the run', async () => {
+  const { writer, types } = await openWriter();
+  writer.emit(started('m'));
+  expect(() =>
+    writer.emit({
+      event_type: 'message_completed',
+      payload: message('x', { message_id: 'm', metadata: { n: 1n as never } }),
+    }),
+  ).toThrow(TypeError);
+  await writer.finish({ status: 'failed', result: null, error: null });
+  expect(await types()).toEqual(['message_started', 'message_discarded', 'run_finished']);
+});
+
 test('the usage of all steps is added up', async () => {
   const { writer, events } = await openWriter();
   const step = (step: number, usage: EngineEvent['payload'] | null) =>
