@@ -71,7 +71,7 @@ export class SessionHandle {
       'The command',
     );
     const session = await this.load();
-    const { accepted } = await runs.start(this.#principal, session, body);
+    const { accepted } = await runs.start(session, body);
     return runs.result(session, accepted.run_id, options.signal);
   }
 

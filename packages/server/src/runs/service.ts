@@ -9,13 +9,13 @@ import {
   isFinished,
   type Message,
   type MessagePart,
+  type OnConflict,
   type Run,
   type RunStatus,
 } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
 import { promptParts } from '../engines/prompt.ts';
 import type { EngineService } from '../engines/service.ts';
-import type { Principal } from '../security/principal.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import { decodePageCursor, encodePageCursor } from '../sessions/page-cursor.ts';
 import { toRun } from '../sessions/run-view.ts';
@@ -47,6 +47,8 @@ export interface RunServiceOptions {
 
 /** How often cancelling looks again when the run changes hands meanwhile. */
 const CANCEL_ATTEMPTS = 20;
+/** How often an interrupt cancels again those that took the place meanwhile; one of them wins each time. */
+const INTERRUPT_ATTEMPTS = 100;
 /** Seconds a client should wait before it tries again when the queue of a session is full. */
 const FULL_RETRY_AFTER = 5;
 
@@ -72,17 +74,16 @@ export class RunService {
 
   /**
    * Accepts a command; it is durable when this resolves. The same `run_id` with the same body attaches to the run that is
-   * there. `onAccepted` is called before any subscriber sees the run's first event. Throws `ENGINE_NOT_LINKED`,
-   * `UNKNOWN_COMMAND`, `VALIDATION_ERROR`, `RUN_IN_PROGRESS`, `IDEMPOTENCY_MISMATCH`, `SESSION_NOT_FOUND`, and
-   * `RESOURCE_LIMIT_EXCEEDED` when the queue of the session is full.
+   * there. `onAccepted` is called before any subscriber sees the run's first event; what it throws rejects, but the run
+   * goes on. Throws `ENGINE_NOT_LINKED`, `UNKNOWN_COMMAND`, `VALIDATION_ERROR`, `RUN_IN_PROGRESS`, `IDEMPOTENCY_MISMATCH`,
+   * `SESSION_NOT_FOUND`, `UNAVAILABLE`, and `RESOURCE_LIMIT_EXCEEDED` when the queue of the session is full.
    */
   async start(
-    _principal: Principal,
     session: SessionRow,
     body: CommandBody,
     onAccepted?: (accepted: CommandAccepted, how: { readonly attached: boolean }) => void,
   ): Promise<{ accepted: CommandAccepted; run: RunRow }> {
-    const { engines, storage, log } = this.#options;
+    const { engines, storage, executor } = this.#options;
     const hash = bodyHash(body.command, body.parameters);
     const runId = body.run_id ?? randomUUID();
     if (body.run_id !== undefined) {
@@ -97,9 +98,7 @@ export class RunService {
     const command = engines.command(session.engine.engineType, body.command);
     const parsed = parseWith(command.parameters, body.parameters, `"${body.command}"`, 'parameters');
     const parameters = storable(command.parameters, body.parameters, parsed);
-
-    if (body.on_conflict === 'interrupt') await this.#interrupt(session);
-    const run: NewRun = {
+    const run = {
       runId,
       engineId: session.engine.engineId,
       engineType: session.engine.engineType,
@@ -107,29 +106,30 @@ export class RunService {
       command: body.command,
       parameters,
       bodyHash: hash,
-      createdAt: Date.now(),
     };
-    const reject = body.on_conflict === 'reject';
-    const append = runAppend(session, run, reject ? 0 : this.#options.maxQueued);
     let accepted: CommandAccepted | undefined;
-    const outcome = await log.append(append, (committed) => {
-      if (!committed.ok) return;
-      accepted = {
-        run_id: runId,
-        cursor: formatCursor(committed.epoch, committed.firstSeq - 1),
-        position: committed.position ?? 0,
-      };
-      onAccepted?.(accepted, { attached: false });
-    });
+    let outcome: AppendOutcome;
+    try {
+      outcome = await this.#create(session, run, body.on_conflict, (committed) => {
+        if (!committed.ok) return;
+        accepted = {
+          run_id: runId,
+          cursor: formatCursor(committed.epoch, committed.firstSeq - 1),
+          position: committed.position ?? 0,
+        };
+        onAccepted?.(accepted, { attached: false });
+      });
+    } finally {
+      if (accepted) executor.notice(session);
+    }
     if (!accepted) {
       // Somebody else was first with this id.
       const attached =
         !outcome.ok && outcome.reason === 'run_exists' && (await this.#attach(session, runId, hash));
-      if (!attached) throw this.#refusal(outcome, reject);
+      if (!attached) throw this.#refusal(outcome, body.on_conflict);
       onAccepted?.(attached.accepted, { attached: true });
       return attached;
     }
-    this.#options.executor.notice(session);
     const row = await storage.getRun(session, runId);
     if (!row) throw new ApiError('SESSION_NOT_FOUND');
     return { accepted, run: row };
@@ -155,9 +155,12 @@ export class RunService {
     return { accepted, run };
   }
 
-  #refusal(outcome: AppendOutcome, reject: boolean): ApiError {
+  #refusal(outcome: AppendOutcome, onConflict: OnConflict): ApiError {
     const reason = outcome.ok ? undefined : outcome.reason;
-    if (reason === 'run_in_progress' && reject) return new ApiError('RUN_IN_PROGRESS');
+    if (reason === 'run_in_progress' && onConflict === 'reject') return new ApiError('RUN_IN_PROGRESS');
+    if (reason === 'run_in_progress' && onConflict === 'interrupt') {
+      return new ApiError('UNAVAILABLE', 'Other commands keep taking the place', { retryAfter: 1 });
+    }
     if (reason === 'run_in_progress') {
       const message = `At most ${this.#options.maxQueued} runs of a session wait`;
       return new ApiError('RESOURCE_LIMIT_EXCEEDED', message, { retryAfter: FULL_RETRY_AFTER });
@@ -168,7 +171,28 @@ export class RunService {
     return new ApiError('SESSION_NOT_FOUND');
   }
 
-  async #interrupt(session: SessionRow): Promise<void> {
+  /**
+   * `interrupt` takes only an empty place: whoever came first after the cancelling is cancelled too, so that of several at
+   * once each interrupts those before it, and a process that dies in between leaves no run that was to be interrupted.
+   */
+  async #create(
+    session: SessionRow,
+    run: Omit<NewRun, 'createdAt'>,
+    onConflict: OnConflict,
+    onCommitted: (outcome: AppendOutcome) => void,
+  ): Promise<AppendOutcome> {
+    const { log, maxQueued } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      if (onConflict === 'interrupt') await this.#cancelAll(session);
+      const created = { ...run, createdAt: Date.now() };
+      const append = runAppend(session, created, onConflict === 'queue' ? maxQueued : 0);
+      const outcome = await log.append(append, onCommitted);
+      const taken = !outcome.ok && outcome.reason === 'run_in_progress';
+      if (!taken || onConflict !== 'interrupt' || attempt === INTERRUPT_ATTEMPTS) return outcome;
+    }
+  }
+
+  async #cancelAll(session: SessionRow): Promise<void> {
     // Newest first, so that none of those that wait starts in between.
     for (const runId of (await this.#options.storage.unfinishedRunIds(session)).toReversed()) {
       try {

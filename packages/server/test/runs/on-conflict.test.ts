@@ -170,6 +170,39 @@ test('interrupt cancels what runs and what waits, then starts', async () => {
   expect(runsOf('run_finished')).toEqual([c, b, a, d]);
 });
 
+test('of interrupts at once each interrupts those before it, and one is left', async () => {
+  const { url, wsUrl, createSession, gateOf } = await startGated({ maxQueuedRuns: 1 });
+  const id = await createSession();
+  const sockets = await Promise.all(Array.from({ length: 3 }, () => TestSocket.open(wsUrl(id))));
+  const [watching] = sockets as [TestSocket];
+  const before = [commander(watching)('a'), commander(watching)('b')];
+  await gateOf('a').reached;
+
+  const interrupt = { on_conflict: 'interrupt' };
+  const results = [
+    ...sockets.map((socket, n) => commander(socket)(`socket ${n}`, interrupt)),
+    ...['x', 'y', 'z'].map(async (name) => {
+      const body = { command: 'act', parameters: { name }, ...interrupt };
+      return (await call('POST', `${url}/api/sessions/${id}/commands`, body)).body;
+    }),
+  ];
+  const runsOf = (type: string) =>
+    watching.events.filter(({ event_type }) => event_type === type).map(({ run_id }) => run_id);
+  // Those two, and all but one of the interrupting ones.
+  await watching.find(() => runsOf('run_finished').length === 2 + results.length - 1);
+  await watching.find(() => runsOf('run_queued').length === 2 + results.length);
+  const [last] = runsOf('run_queued').slice(-1);
+  for (const name of ['socket 0', 'socket 1', 'socket 2', 'x', 'y', 'z']) gateOf(name).open();
+
+  const ended = await Promise.all(results);
+  expect(ended.filter(({ status }) => status === 'completed').map(({ run_id }) => run_id)).toEqual([last]);
+  expect(ended.filter(({ status }) => status === 'cancelled')).toHaveLength(results.length - 1);
+  expect((await Promise.all(before)).map(({ status }) => status)).toEqual(['cancelled', 'cancelled']);
+  // Nothing is ahead of them.
+  const accepted = sockets.flatMap(({ frames }) => frames.filter(({ type }) => type === 'command_accepted'));
+  expect(accepted.map(({ data }) => data.position).sort()).toEqual([0, 0, 0, 0, 1]);
+});
+
 test('linking and unlinking an engine are refused while a run is unfinished', async () => {
   const { wsUrl, createSession, gateOf } = await startGated();
   const socket = await TestSocket.open(wsUrl(await createSession()));

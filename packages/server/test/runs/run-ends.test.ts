@@ -8,6 +8,7 @@ import { call } from '../../../../tests/helpers/rest.ts';
 import { say, type TestRun, testEngine, testGate } from '../../../../tests/helpers/test-engine.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
 import { ExtensibleAPIFactory } from '../../src/extensibility/factory.ts';
+import { LOCAL_OPERATOR } from '../../src/security/principal.ts';
 
 async function startWith(run: TestRun, config: object = {}) {
   const app = await startApp({ apiFactory: testEngine(run), config });
@@ -341,6 +342,21 @@ test('a storage that cannot be read for a moment delays a run', async () => {
   const read = vi.spyOn(app.services.storage, 'nextRun').mockRejectedValueOnce(new ApiError('UNAVAILABLE'));
   expect(await socket.run('act', {})).toMatchObject({ status: 'completed', result: 'done' });
   expect(read.mock.calls.length).toBeGreaterThanOrEqual(2);
+});
+
+test('a run is executed although whoever is told of its acceptance throws', async () => {
+  const { app, createSession } = await startWith(() => 'done');
+  const { runs, sessions } = app.services;
+  const session = await sessions.get(LOCAL_OPERATOR, await createSession({ engine_type: 'TestEngine' }));
+  const body = { command: 'act', parameters: {}, run_id: randomUUID(), on_conflict: 'queue' as const };
+  const broken = new Error('the reply cannot be written');
+
+  const started = runs.start(session, body, () => {
+    throw broken;
+  });
+
+  await expect(started).rejects.toBe(broken);
+  expect(await runs.result(session, body.run_id)).toMatchObject({ status: 'completed', result: 'done' });
 });
 
 test('a command that cannot be stored is refused, and makes no run', async () => {

@@ -45,7 +45,7 @@ async function start() {
       const { runId = randomUUID(), visible = true } = options;
       const session = await services.sessions.get(LOCAL_OPERATOR, id);
       const body = { command: 'act', parameters: {}, run_id: runId, on_conflict: 'queue' as const };
-      const { accepted } = await services.runs.start(LOCAL_OPERATOR, session, body, (one, { attached }) =>
+      const { accepted } = await services.runs.start(session, body, (one, { attached }) =>
         stream.follow(one, { messageId: 1, visible, attached }),
       );
       return accepted;
