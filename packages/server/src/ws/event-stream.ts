@@ -30,6 +30,8 @@ const NOTHING: ReadonlySet<string> = new Set();
 interface Owed {
   /** One result each. */
   readonly messageIds: (MessageId | undefined)[];
+  /** Its events are shown whatever else is. */
+  visible: boolean;
 }
 
 /** What one connection sees of the log: at most one subscription, and the results of the commands that it sent. */
@@ -73,11 +75,13 @@ export class EventStream implements ConnectionEvents, EventSink {
       subscription.close();
       throw signal.reason ?? new Error('the connection is closed');
     }
+    this.#hideOwed();
     this.#replace(subscription, cursor, types ? new Set(types) : null);
     return { cursor, resyncRequired, start: () => subscription.start() };
   }
 
   unsubscribe(): void {
+    this.#hideOwed();
     this.#shown = NOTHING;
     if (this.#owed.size === 0) this.#drop();
   }
@@ -94,8 +98,9 @@ export class EventStream implements ConnectionEvents, EventSink {
       this.#replace(subscription, cursor, options.visible ? null : NOTHING);
       subscription.start();
     }
-    const owed = this.#owed.get(runId) ?? { messageIds: [] };
+    const owed = this.#owed.get(runId) ?? { messageIds: [], visible: false };
     owed.messageIds.push(options.messageId);
+    owed.visible ||= options.visible;
     this.#owed.set(runId, owed);
     if (options.attached) {
       this.#unsettled.add(runId);
@@ -104,10 +109,12 @@ export class EventStream implements ConnectionEvents, EventSink {
   }
 
   write(event: LogEvent): boolean {
-    if (this.#shown === null || this.#shown.has(event.eventType)) this.#out.write(event.frame);
-    if (event.eventType === 'run_finished' && event.runId !== null && this.#owed.has(event.runId)) {
+    const { runId, eventType } = event;
+    const owed = runId === null ? undefined : this.#owed.get(runId);
+    if (this.#shown === null || owed?.visible || this.#shown.has(eventType)) this.#out.write(event.frame);
+    if (owed && runId !== null && eventType === 'run_finished') {
       // The payload is the result without its run.
-      this.#answer(event.runId, `{"run_id":${JSON.stringify(event.runId)},${event.payload.slice(1)}`);
+      this.#answer(runId, `{"run_id":${JSON.stringify(runId)},${event.payload.slice(1)}`);
     }
     return this.#out.hasRoom;
   }
@@ -176,6 +183,11 @@ export class EventStream implements ConnectionEvents, EventSink {
     this.#shown = shown;
     // It may begin behind the end of a run whose result is owed.
     for (const runId of this.#owed.keys()) this.#unsettled.add(runId);
+  }
+
+  /** What the client has said since about what it sees counts. */
+  #hideOwed(): void {
+    for (const owed of this.#owed.values()) owed.visible = false;
   }
 
   #drop(): void {

@@ -36,8 +36,8 @@ async function start() {
     reader,
     written,
     failures,
-    subscribe: async (after?: string) => {
-      const { start } = await stream.subscribe(after, undefined, new AbortController().signal);
+    subscribe: async (after?: string, types?: string[]) => {
+      const { start } = await stream.subscribe(after, types, new AbortController().signal);
       start();
     },
     /** Starts a run that waits at the gate, followed or not. */
@@ -140,6 +140,37 @@ test('to attach costs the same however many results are owed', async () => {
   reader.hasRoom = true;
   stream.resume();
   await vi.waitFor(() => expect(reads).toHaveBeenCalledTimes(2 * 5));
+});
+
+test('a filter does not hide the run of a streamed command, and nothing else shows with it', async () => {
+  const { gate, written, run, subscribe, publish } = await start();
+  await subscribe(undefined, ['custom:a']);
+  await run({ visible: false });
+  await run();
+  await publish('a');
+  await publish('b');
+  gate.open();
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(2));
+  expect(written).toEqual([
+    'run_queued',
+    'custom:a',
+    'command_result',
+    'run_started',
+    'run_finished',
+    'command_result',
+  ]);
+});
+
+test('a filter that comes after a streamed command holds for its run too', async () => {
+  const { gate, written, run, subscribe, publish } = await start();
+  await run();
+  await gate.reached;
+  await subscribe(undefined, ['custom:a']);
+  written.length = 0;
+  gate.open();
+  await publish('a');
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(1));
+  expect(written.toSorted()).toEqual(['command_result', 'custom:a']);
 });
 
 test('a hidden reader that lags does not show what came before the cursor of a streamed command', async () => {
