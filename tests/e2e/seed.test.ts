@@ -1,10 +1,22 @@
 /** Every JSON example of the original document, against a running server: same fields, same types, same codes. */
+import { defineMessage, ExtensibleAPIFactory } from '@llmgine/api';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { startApp } from '../helpers/app.ts';
 import { TestSocket } from '../helpers/ws-client.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+
+/** What it takes to see the errors of a server's own failures. */
+function broken(): ExtensibleAPIFactory {
+  const fail = () => {
+    throw new Error('broken');
+  };
+  return new ExtensibleAPIFactory()
+    .registerEngine({ type: 'BrokenEngine', description: 'Fails', config: z.object({}), create: fail })
+    .registerMessage(defineMessage('broken_message', z.object({})), fail);
+}
 
 async function get(url: string) {
   const response = await fetch(url);
@@ -135,11 +147,13 @@ test.each([
   ['INVALID_MESSAGE_TYPE', '{"type": "no_such_type", "data": {}}'],
   ['INVALID_ENGINE_TYPE', '{"type": "link_engine", "data": {"engine_type": "NoSuchEngine"}}'],
   [
-    'ENGINE_CREATION_FAILED',
+    'VALIDATION_ERROR',
     '{"type": "link_engine", "data": {"engine_type": "ToolChatEngine", "engine_config": {"model": "nobody:x"}}}',
   ],
+  ['ENGINE_CREATION_FAILED', '{"type": "link_engine", "data": {"engine_type": "BrokenEngine"}}'],
+  ['WEBSOCKET_ERROR', '{"type": "broken_message", "data": {}}'],
 ])('error %s for %s leaves the connection open', async (code, frame) => {
-  const { wsUrl, createSession } = await startApp();
+  const { wsUrl, createSession } = await startApp({ apiFactory: broken() });
   const socket = await TestSocket.open(wsUrl(await createSession()));
   socket.send(frame);
   expect(await socket.findType('error')).toMatchObject({

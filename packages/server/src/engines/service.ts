@@ -41,7 +41,7 @@ export class EngineService {
 
   /**
    * Makes an engine that can be linked. Throws `INVALID_ENGINE_TYPE`, `VALIDATION_ERROR` when the configuration is not
-   * what the engine's schema says, and `ENGINE_CREATION_FAILED`.
+   * what the engine's schema or the engine itself takes, and `ENGINE_CREATION_FAILED`.
    */
   async create(engineType: string, config: JsonObject): Promise<EngineRow> {
     const valid = this.#validate(engineType, config);
@@ -142,6 +142,8 @@ export class EngineService {
       const engine = this.registry.get(engineType).create(config, this.#options.services);
       return await Promise.race([engine, late.promise]);
     } catch (error) {
+      // A configuration that the engine refuses, for example for its model, is the client's mistake and not a failure.
+      if (error instanceof ApiError && (error.definition.status ?? 500) < 500) throw error;
       // What the engine says in an ApiError is for the caller; anything else may hold what is not.
       const text = error instanceof ApiError ? error.message : undefined;
       this.#options.report(`create ${engineType}`, error);

@@ -176,10 +176,10 @@ test('its configuration sets no address, no credential and no command', async ()
 });
 
 test.each([
-  [{ model: 'nobody:x' }, 'ENGINE_CREATION_FAILED', 500],
-  [{ model: 'http://attacker.example/v1' }, 'ENGINE_CREATION_FAILED', 500],
+  [{ model: 'nobody:x' }, 'VALIDATION_ERROR', 422],
+  [{ model: 'http://attacker.example/v1' }, 'VALIDATION_ERROR', 422],
   [{ model: 'UPPER:x' }, 'VALIDATION_ERROR', 422],
-  [{ tools: ['ghost'] }, 'ENGINE_CREATION_FAILED', 500],
+  [{ tools: ['ghost'] }, 'VALIDATION_ERROR', 422],
   [{ temperature: 3 }, 'VALIDATION_ERROR', 422],
   [{ max_steps: 0 }, 'VALIDATION_ERROR', 422],
   [{ system_prompt: 7 }, 'VALIDATION_ERROR', 422],
