@@ -38,7 +38,7 @@ export interface EngineContext {
   /** Validated by the schema of the command. */
   readonly parameters: JsonObject;
   readonly principal: { readonly id: string; readonly tenantId: string };
-  /** Aborts on cancel, deadline, deletion of the session, shutdown. */
+  /** Aborts on cancel, deadline, deletion of the session, shutdown, and when the run fails; not after `run` has returned. */
   readonly signal: AbortSignal;
   readonly logger: EngineLogger;
   /**
@@ -48,7 +48,8 @@ export interface EngineContext {
   history(): Promise<readonly Message[]>;
   /**
    * Appends an event to the session's log. Synchronous; false means that much is waiting to be committed: await
-   * `drain()` before going on. After the end of the run it does nothing.
+   * `drain()` before going on. After the end of the run it does nothing. One message is open at a time: a
+   * `message_started` withdraws the one before it that was not completed.
    */
   emit(event: EngineEvent): boolean;
   /** Resolves when everything emitted so far is committed. */
