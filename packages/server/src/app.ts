@@ -182,12 +182,15 @@ export class App {
       engines,
       executor,
       maxQueued: values.maxQueuedRuns,
-      onCancelled: (at) => sessions.runEnded(at),
+      onCancelled: (at) => {
+        metrics.runEnded('cancelled');
+        sessions.runEnded(at);
+      },
     });
     metrics.connect({
       counts: () => storage.counts(),
       activeRuns: () => executor.active,
-      queuedRuns: () => executor.waiting,
+      queuedRuns: () => storage.countQueuedRuns(),
     });
 
     const services: Services = {
@@ -224,6 +227,7 @@ export class App {
   async start(): Promise<void> {
     const { services, http } = this.#parts;
     const ended = await endOrphanedRuns(services.storage, services.log);
+    for (let run = 0; run < ended; run++) services.metrics.runEnded('failed');
     if (ended > 0) services.logger.warn({ runs: ended }, 'ended runs that a stopped process left unfinished');
     await services.sessions.start();
     await http.ready();

@@ -45,6 +45,7 @@ const OF_THE_SERVER = [
   'nextExpiry',
   'purge',
   'counts',
+  'countQueuedRuns',
   'sessionsWithQueuedRuns',
   'orphanedRuns',
   'check',

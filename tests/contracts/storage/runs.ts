@@ -237,6 +237,22 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(await storage.countUnfinishedRuns(session, Number.MAX_SAFE_INTEGER)).toBe(2);
     });
 
+    it('count the queued runs of all sessions that are not deleted', async () => {
+      const { storage } = data;
+      const [one, other, deleted] = await Promise.all([
+        createSession(storage, { engine: ENGINE }),
+        createSession(storage, { engine: ENGINE, ownerId: 'other' }),
+        createSession(storage, { engine: ENGINE }),
+      ]);
+      const none = await storage.countQueuedRuns();
+      await startedRun(storage, one);
+      for (const session of [one, one, other, deleted]) await queueRun(storage, session);
+      const some = await storage.countQueuedRuns();
+      await storage.deleteSession(deleted);
+
+      expect([none, some, await storage.countQueuedRuns()]).toEqual([0, 4, 3]);
+    });
+
     it('name the sessions with queued runs, the one that waits longest first', async () => {
       const { storage } = data;
       const keys = [];

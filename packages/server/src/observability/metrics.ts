@@ -7,7 +7,7 @@ import { registerProcessMetrics } from './process-metrics.ts';
 export interface MetricSources {
   counts(): Promise<{ readonly sessions: number; readonly engines: number }>;
   activeRuns(): number;
-  queuedRuns?(): number;
+  queuedRuns(): Promise<number>;
 }
 
 export interface HttpRequestSample {
@@ -64,7 +64,7 @@ export class Metrics {
     });
     this.#runs = new Counter({
       name: 'llmgine_runs_total',
-      help: 'Ended runs by status',
+      help: 'Ended runs by status, without those that were deleted with their session',
       labelNames: ['status'],
       registers,
     });
@@ -138,10 +138,13 @@ export class Metrics {
     });
     new Gauge({
       name: 'llmgine_queued_runs',
-      help: 'Runs of this process that wait for a place',
+      help: 'Runs that wait for their turn',
       registers,
-      collect() {
-        this.set(sources()?.queuedRuns?.() ?? 0);
+      async collect() {
+        const queued = await sources()
+          ?.queuedRuns()
+          .catch(() => null);
+        this.set(queued ?? Number.NaN);
       },
     });
   }

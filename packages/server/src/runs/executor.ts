@@ -44,11 +44,6 @@ export class Executor {
     return this.#active.size;
   }
 
-  /** How many sessions wait for a place. */
-  get waiting(): number {
-    return this.#ready.size;
-  }
-
   /** Stops what runs in a session that is gone. */
   sessionClosed(sessionId: string): void {
     this.#ready.delete(sessionId);

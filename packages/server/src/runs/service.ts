@@ -265,13 +265,13 @@ export class RunService {
   async #cancelQueued(run: RunRow): Promise<void> {
     const now = Date.now();
     const end = { status: 'cancelled' as const, result: null, usage: null, error: null };
-    await this.#options.log.append({
+    const { ok } = await this.#options.log.append({
       session: run,
       touchedAt: now,
       events: [newEvent('run_finished', run.runId, end, now)],
       writes: [{ kind: 'finish_run', runId: run.runId, from: ['queued'], ...end, at: now }],
     });
-    this.#options.onCancelled(now);
+    if (ok) this.#options.onCancelled(now);
   }
 
   /** Throws `RUN_NOT_FOUND`. */

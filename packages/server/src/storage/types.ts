@@ -269,6 +269,8 @@ export interface Storage {
   countUnfinishedRuns(key: SessionKey, before: number): Promise<number>;
   /** Ids of the unfinished runs of a session, in their order. */
   unfinishedRunIds(key: SessionKey): Promise<readonly string[]>;
+  /** Of all sessions. */
+  countQueuedRuns(): Promise<number>;
   /** Sessions with a queued run, in the order of their oldest one. */
   sessionsWithQueuedRuns(): Promise<readonly SessionKey[]>;
   /** Runs that are `running` under another boot number: their process is gone. */

@@ -1,8 +1,12 @@
+import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { startApp } from '../../../../tests/helpers/app.ts';
+import { createSession, ENGINE, startedRun } from '../../../../tests/contracts/storage/fixtures.ts';
+import { startApp, tempDir } from '../../../../tests/helpers/app.ts';
 import { call } from '../../../../tests/helpers/rest.ts';
 import { TestStream } from '../../../../tests/helpers/sse-client.ts';
+import { testEngine, testGate } from '../../../../tests/helpers/test-engine.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
+import { openStorage } from '../../src/storage/open.ts';
 
 async function scrape(url: string): Promise<string> {
   const response = await fetch(`${url}/metrics`);
@@ -45,6 +49,38 @@ it('counts what happens', async () => {
   }
   expect(value(text, 'nodejs_eventloop_delay_seconds{quantile="0.99"}')).toBeGreaterThanOrEqual(0);
   socket.ws.terminate();
+});
+
+it('counts the runs that wait, and those that end without having been executed', async () => {
+  const gate = testGate();
+  const { app, url, createSession } = await startApp({ apiFactory: testEngine(() => gate.pass()) });
+  const session = `${url}/api/sessions/${await createSession({ engine_type: 'TestEngine' })}`;
+  const post = () => call('POST', `${session}/commands`, { command: 'act' }, { prefer: 'respond-async' });
+  await post();
+  await gate.reached;
+  const [first, , last] = [await post(), await post(), await post()];
+  const waiting = value(await scrape(url), 'llmgine_queued_runs');
+
+  for (const { body } of [first, last]) await call('POST', `${session}/runs/${body.run_id}/cancel`);
+  const text = await scrape(url);
+  app.services.storage.countQueuedRuns = () => Promise.reject(new Error('no disk'));
+
+  expect(waiting).toBe(3);
+  expect(value(text, 'llmgine_queued_runs')).toBe(1);
+  expect(value(text, 'llmgine_runs_total{status="cancelled"}')).toBe(2);
+  expect(value(text, 'llmgine_run_duration_seconds_count{status="cancelled"}')).toBeUndefined();
+  expect(value(await scrape(url), 'llmgine_queued_runs')).toBeNaN();
+});
+
+it('counts the runs that a dead process left behind', async () => {
+  const databaseUrl = `sqlite:${join(await tempDir(), 'llmgine.db')}`;
+  const storage = await openStorage({ databaseUrl, dataDir: '', sqliteSynchronous: 'normal' });
+  await startedRun(storage, await createSession(storage, { engine: ENGINE }));
+  await storage.close();
+
+  const { url } = await startApp({ config: { databaseUrl } });
+
+  expect(value(await scrape(url), 'llmgine_runs_total{status="failed"}')).toBe(1);
 });
 
 it('lets no caller choose the value of a label', async () => {

@@ -68,6 +68,7 @@ it('no query reads a whole table or sorts what an index has in order', async () 
   await storage.readMessages(session, page);
   await storage.listRuns(session, { limit: 10 });
   await storage.listRuns(session, { ...page, status: 'failed' });
+  await storage.countQueuedRuns();
   await storage.nextRun(session);
   await storage.countUnfinishedRuns(session, 100);
   await storage.unfinishedRunIds(session);

@@ -17,6 +17,7 @@ export class Runs {
   readonly #countUnfinished: Prepared<{ session: number; before: number }, { count: number }>;
   readonly #unfinishedIds: Prepared<{ session: number }, Pick<Run, 'run_id'>>;
   readonly #orphaned: Prepared<{ boot: number }, Run & Owner>;
+  readonly #countQueued: Prepared<object, { count: number }>;
   readonly #queued: Prepared<object, Owner>;
 
   constructor(database: Database, sessions: Sessions) {
@@ -53,6 +54,15 @@ export class Runs {
         .select(owner)
         .where('runs.status', '=', sql.lit('running'))
         .where('runs.boot', '<', p.boot)
+        .whereRef('sessions.position', '=', 'runs.session')
+        .where('sessions.deleted_at', 'is', null),
+    );
+    this.#countQueued = database.prepare(() =>
+      db
+        .selectFrom('runs')
+        .crossJoin('sessions')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('runs.status', '=', sql.lit('queued'))
         .whereRef('sessions.position', '=', 'runs.session')
         .where('sessions.deleted_at', 'is', null),
     );
@@ -120,6 +130,10 @@ export class Runs {
 
   unfinishedAt(session: number, key: SessionKey): RunRow[] {
     return this.#unfinished.all({ session }).map((run) => toRun(run, key));
+  }
+
+  countQueued(): number {
+    return this.#countQueued.get({})?.count ?? 0;
   }
 
   sessionsWithQueued(): SessionKey[] {

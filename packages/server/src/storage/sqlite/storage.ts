@@ -190,6 +190,10 @@ export class SqliteStorage implements Storage {
     return this.#do(() => this.#runs.unfinishedIds(key));
   }
 
+  async countQueuedRuns(): Promise<number> {
+    return this.#do(() => this.#runs.countQueued());
+  }
+
   async sessionsWithQueuedRuns(): Promise<readonly SessionKey[]> {
     return this.#do(() => this.#runs.sessionsWithQueued());
   }
