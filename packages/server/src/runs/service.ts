@@ -55,10 +55,15 @@ const FULL_RETRY_AFTER = 5;
 export class RunService {
   readonly #options: RunServiceOptions;
   readonly #stopping = new AbortController();
+  /** Who waits for a run of a session: woken when the session is gone. */
+  readonly #waiting = new Map<string, Set<() => void>>();
   #draining = false;
 
   constructor(options: RunServiceOptions) {
     this.#options = options;
+    options.cluster.onNotice(({ sessionId }) => {
+      for (const wake of this.#waiting.get(sessionId) ?? []) wake();
+    });
   }
 
   /** New commands are refused with `UNAVAILABLE` from now on. */
@@ -210,14 +215,14 @@ export class RunService {
   async result(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult> {
     const { storage, cluster } = this.#options;
     const ended = Promise.withResolvers<void>();
+    // It may be rejected before anybody waits for it.
+    ended.promise.catch(() => {});
     const leave = [
       cluster.subscribe(key.sessionId, (events) => {
         if (events.some((event) => event.eventType === 'run_finished' && event.runId === runId))
           ended.resolve();
       }),
-      cluster.onNotice((notice) => {
-        if (notice.sessionId === key.sessionId) ended.resolve();
-      }),
+      this.#onSessionClosed(key.sessionId, ended.resolve),
     ];
     const signals = [this.#stopping.signal, ...(signal ? [signal] : [])];
     const abort = () => ended.reject(signals.find(({ aborted }) => aborted)?.reason);
@@ -234,8 +239,16 @@ export class RunService {
     } finally {
       for (const end of leave) end();
       for (const one of signals) one.removeEventListener('abort', abort);
-      ended.promise.catch(() => {});
     }
+  }
+
+  #onSessionClosed(sessionId: string, wake: () => void): () => void {
+    const waiting = this.#waiting.get(sessionId) ?? new Set();
+    this.#waiting.set(sessionId, waiting.add(wake));
+    return () => {
+      waiting.delete(wake);
+      if (waiting.size === 0 && this.#waiting.get(sessionId) === waiting) this.#waiting.delete(sessionId);
+    };
   }
 
   /**
