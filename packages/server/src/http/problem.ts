@@ -16,15 +16,18 @@ export function problemType(code: ErrorCode): string {
   return `/docs#${code}`;
 }
 
+/** A header with several values is sent as several lines. */
+export type ProblemHeaders = Readonly<Record<string, string | string[]>>;
+
 /** An error whose answer says more than its code: another status, or headers. */
 export class HttpProblem extends ApiError {
   readonly status: number | undefined;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: ProblemHeaders;
 
   constructor(
     code: ErrorCode,
     message?: string,
-    options: ApiErrorOptions & { status?: number; headers?: Record<string, string> } = {},
+    options: ApiErrorOptions & { status?: number; headers?: ProblemHeaders } = {},
   ) {
     super(code, message, options);
     this.name = 'HttpProblem';
@@ -62,7 +65,7 @@ export function problemBody(error: ApiError, context: ProblemContext): Problem {
   };
 }
 
-export function problemHeaders(error: ApiError): Record<string, string> {
+export function problemHeaders(error: ApiError): Record<string, string | string[]> {
   return {
     ...(error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
     ...(error.retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(error.retryAfter)) }),

@@ -25,7 +25,7 @@ export function endWithProblem(socket: Duplex, error: ApiError, instance: string
 function response(error: ApiError, instance: string, requestId: string): string {
   const problem = problemBody(error, { instance, requestId });
   const body = JSON.stringify(problem);
-  const headers = {
+  const headers: Record<string, string | string[]> = {
     connection: 'close',
     'content-type': PROBLEM_MEDIA_TYPE,
     'content-length': String(Buffer.byteLength(body)),
@@ -34,6 +34,8 @@ function response(error: ApiError, instance: string, requestId: string): string 
     'x-request-id': requestId,
     ...problemHeaders(error),
   };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const lines = Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name}: ${value}`),
+  );
   return `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`;
 }

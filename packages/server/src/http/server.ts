@@ -79,7 +79,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerBodies(app);
   registerHeaders(app);
   await registerCors(app, config);
-  registerAuth(app, services.authenticate);
+  registerAuth(app, services.authenticate, config);
   registerNotFound(app);
   await registerOpenApi(app, config);
 

@@ -15,5 +15,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answers without a credential. Everything else needs one. */
     public?: boolean;
+    /** A page that people open in a browser, or a part of one: HTTP Basic lets them in, too. */
+    browsable?: boolean;
   }
 }

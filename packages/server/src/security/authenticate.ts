@@ -2,14 +2,15 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ApiError } from '@llmgine/protocol';
 import type { Logger } from 'pino';
 import type { APIConfig } from '../config.ts';
+import { isBasic } from './basic.ts';
 import { createKeyCheck } from './bootstrap-key.ts';
 import { LOCAL_OPERATOR, OPERATOR, type Principal } from './principal.ts';
 import { isSameMachine } from './same-machine.ts';
 
 export interface Authenticator {
   /**
-   * Who sent the request. `credential` is one that came another way than in a header, for example in a WebSocket
-   * subprotocol; a header wins over it. Throws `UNAUTHENTICATED`.
+   * Who sent the request. `credential` is one that came another way than as a bearer or in `X-API-Key`, for example in a
+   * WebSocket subprotocol; those win over it. Throws `UNAUTHENTICATED`.
    */
   authenticate(request: IncomingMessage, credential?: string): Principal;
 }
@@ -56,10 +57,15 @@ export function createAuthenticator(config: APIConfig, logger: Logger): Authenti
   };
 }
 
-/** An `Authorization` header that is not a bearer credential is an invalid one, not a missing one. */
+/**
+ * An `Authorization` header that is not a bearer credential is an invalid one, not a missing one. HTTP Basic counts for
+ * nothing: a browser that a person let into `/docs` sends it along with everything, beside what a page sends by itself.
+ */
 function offeredKey(headers: IncomingHttpHeaders): string | undefined {
   const { authorization } = headers;
-  if (authorization !== undefined) return BEARER.exec(authorization)?.[1] ?? '';
+  if (authorization !== undefined && !isBasic(authorization)) {
+    return BEARER.exec(authorization)?.[1] ?? '';
+  }
   const apiKey = headers['x-api-key'];
   return Array.isArray(apiKey) ? apiKey.join(', ') : apiKey;
 }

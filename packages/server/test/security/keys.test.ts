@@ -4,7 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { startApp } from '../../../../tests/helpers/app.ts';
 import { call } from '../../../../tests/helpers/rest.ts';
 import { expectProblem } from '../http/expect-problem.ts';
-import { request } from '../http/raw.ts';
+import { type RawAnswer, request } from '../http/raw.ts';
 
 const KEY = 'correct-horse-battery';
 
@@ -47,6 +47,74 @@ it.each([
 
   expectProblem(answer, 'UNAUTHENTICATED');
   expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+});
+
+/** The lines of WWW-Authenticate: browsers take the second of two lines for a challenge, but not of two in one. */
+function challenges({ text }: RawAnswer): string[] {
+  return [...text.matchAll(/^www-authenticate: (.*?)\r$/gim)].map((match) => match[1] ?? '');
+}
+
+const DOCUMENTS = [
+  '/docs',
+  '/docs/',
+  '/docs/reference.css',
+  '/docs/reference.js',
+  '/docs/swagger/static/swagger-ui.css',
+  '/openapi.json',
+  '/asyncapi.json',
+];
+
+it.each(DOCUMENTS)(
+  'asks a browser for the key, and lets it in as the password of anybody: %s',
+  async (path) => {
+    const { url } = await startApp({ config: { key: KEY } });
+    const open = (authorization = '') => request(url, `GET ${path} HTTP/1.1`, [authorization]);
+
+    const asked = await open();
+    expectProblem(asked, 'UNAUTHENTICATED');
+    expect(challenges(asked)).toEqual(['Bearer', 'Basic realm="LLMgine API", charset="UTF-8"']);
+    for (const wrong of ['x:wrong-horse-battery', `${KEY}:`, KEY, '']) {
+      const answer = await open(`Authorization: Basic ${btoa(wrong)}`);
+      expectProblem(answer, 'UNAUTHENTICATED');
+      expect(challenges(answer)).toHaveLength(2);
+    }
+    for (const user of ['', 'anybody']) {
+      expect((await open(`Authorization: Basic ${btoa(`${user}:${KEY}`)}`)).status).toBe(200);
+    }
+    expect((await open(`Authorization: Bearer ${KEY}`)).status).toBe(200);
+  },
+);
+
+it.each(['/', '/api/sessions', '/api/info', '/metrics', '/nope', '/docs/nope'])(
+  'neither asks a browser for HTTP Basic nor takes it elsewhere: %s',
+  async (path) => {
+    const { url } = await startApp({ config: { key: KEY } });
+
+    const answer = await request(url, `GET ${path} HTTP/1.1`, [`Authorization: Basic ${btoa(`x:${KEY}`)}`]);
+
+    expectProblem(answer, 'UNAUTHENTICATED');
+    expect(challenges(answer)).toEqual(['Bearer']);
+  },
+);
+
+it('passes over the credentials that a browser keeps for /docs, beside those that a page sends', async () => {
+  const { url } = await startApp({ config: { key: KEY } });
+  const authorization = `Basic ${btoa('x:whatever-it-keeps')}`;
+
+  const right = await call('GET', `${url}/api/sessions`, undefined, { authorization, 'x-api-key': KEY });
+  const wrong = await call('GET', `${url}/api/sessions`, undefined, { authorization, 'x-api-key': 'no' });
+
+  expect(right.status).toBe(200);
+  expectProblem(wrong, 'UNAUTHENTICATED');
+});
+
+it('does not ask for a password that there is not', async () => {
+  const { url } = await startApp();
+
+  const answer = await request(url, 'GET /docs HTTP/1.1', ['X-Forwarded-For: 203.0.113.9']);
+
+  expectProblem(answer, 'UNAUTHENTICATED');
+  expect(challenges(answer)).toEqual(['Bearer']);
 });
 
 it('takes no key from the address', async () => {

@@ -13,6 +13,15 @@ const CONTENT_SECURITY_POLICY =
 
 /** `/openapi.json`, `/asyncapi.json`, and `/docs`: one page for both. All of it works without a network. */
 export async function registerDocs(app: HttpApp, services: Services): Promise<void> {
+  await app.register(async (docs: HttpApp) => {
+    docs.addHook('onRoute', (route) => {
+      route.config = { ...route.config, browsable: true };
+    });
+    await registerPages(docs, services);
+  });
+}
+
+async function registerPages(app: HttpApp, services: Services): Promise<void> {
   // Made once, when somebody asks: all routes and message types are there then.
   const openapi = once(() => app.swagger());
   const asyncapi = once(() => asyncApiDocument(services.config, services.messages));
