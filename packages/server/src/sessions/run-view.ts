@@ -1,8 +1,8 @@
 import { formatCursor, type Run } from '@llmgine/protocol';
-import type { RunRow } from '../storage/types.ts';
+import type { RunSummary } from '../storage/types.ts';
 
 /** A run as clients see it. */
-export function toRun(row: RunRow, epoch: string): Run {
+export function toRun(row: RunSummary, epoch: string): Run {
   return {
     run_id: row.runId,
     session_id: row.sessionId,

@@ -15,15 +15,7 @@ import {
 } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
 import type { Principal } from '../security/principal.ts';
-import type {
-  EngineRow,
-  NewEvent,
-  NewSession,
-  RunRow,
-  SessionKey,
-  SessionRow,
-  Storage,
-} from '../storage/types.ts';
+import type { EngineRow, NewEvent, NewSession, SessionKey, SessionRow, Storage } from '../storage/types.ts';
 import { Expiry } from './expiry.ts';
 import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
 import { partialMessage } from './partial-message.ts';
@@ -276,7 +268,7 @@ export class SessionService {
       messages: [...snapshot.messages],
       next: snapshot.next === null ? null : encodePageCursor('messages', snapshot.next),
       cursor: formatCursor(snapshot.epoch, snapshot.headSeq),
-      runs: snapshot.runs.map((run: RunRow): Run => toRun(run, snapshot.epoch)),
+      runs: snapshot.runs.map((run): Run => toRun(run, snapshot.epoch)),
       partial_message: partialMessage(snapshot.openEvents),
       pending_requests: [],
     };

@@ -81,15 +81,12 @@ export interface SessionPage {
   readonly next: number | null;
 }
 
-export interface RunRow extends SessionKey {
+/** A run without what it was given, which may be large. */
+export interface RunSummary extends SessionKey {
   readonly runId: string;
   readonly engineId: string;
   readonly engineType: string;
-  readonly engineConfig: JsonObject;
   readonly command: string;
-  readonly parameters: JsonObject;
-  /** Digest of what the client asked for; the same `runId` with another digest is a mismatch. */
-  readonly bodyHash: string;
   readonly status: RunStatus;
   /** `seq` of the run's first event; it orders the runs of a session. */
   readonly acceptedSeq: number;
@@ -101,6 +98,13 @@ export interface RunRow extends SessionKey {
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
+}
+
+export interface RunRow extends RunSummary {
+  readonly engineConfig: JsonObject;
+  readonly parameters: JsonObject;
+  /** Digest of what the client asked for; the same `runId` with another digest is a mismatch. */
+  readonly bodyHash: string;
 }
 
 export type NewRun = Pick<
@@ -206,7 +210,7 @@ export interface MessagePage {
 
 export interface Snapshot extends MessagePage {
   /** Unfinished runs in their order. */
-  readonly runs: readonly RunRow[];
+  readonly runs: readonly RunSummary[];
   /** The events of the open message of the running run: `message_started` and its deltas. */
   readonly openEvents: readonly LogEvent[];
 }
@@ -262,7 +266,7 @@ export interface Storage {
   listRuns(
     key: SessionKey,
     options: { limit: number; before?: number; status?: RunStatus },
-  ): Promise<{ readonly runs: readonly RunRow[]; readonly next: number | null }>;
+  ): Promise<{ readonly runs: readonly RunSummary[]; readonly next: number | null }>;
   /** The oldest unfinished run of a session: it has the session's place, queued or running. */
   nextRun(key: SessionKey): Promise<RunRow | null>;
   /** How many unfinished runs of a session began before this `acceptedSeq`. */

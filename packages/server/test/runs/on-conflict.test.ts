@@ -108,11 +108,14 @@ test('a queue that is full refuses with RESOURCE_LIMIT_EXCEEDED, and has room ag
 });
 
 test('what a run costs does not grow with the queue', async () => {
-  const { wsUrl, createSession, gateOf } = await startGated();
-  const socket = await TestSocket.open(wsUrl(await createSession()));
+  const { url, wsUrl, createSession, gateOf } = await startGated();
+  const id = await createSession();
+  const socket = await TestSocket.open(wsUrl(id));
   const rows = countRunRows();
   const runs = Array.from({ length: 40 }, () => commander(socket)('a'));
   await socket.find(() => socket.frames.filter(({ type }) => type === 'command_accepted').length === 40);
+  expect((await socket.request('history')).data.runs).toHaveLength(40);
+  expect((await call('GET', `${url}/api/sessions/${id}/runs`)).body.runs).toHaveLength(40);
   gateOf('a').open();
   await Promise.all(runs);
 

@@ -1,18 +1,36 @@
 import type { ErrorObject, Json, JsonObject, RunStatus, Usage } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
-import type { RunRow, SessionKey } from '../types.ts';
+import type { RunRow, RunSummary, SessionKey } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
 import type { RunsTable, SessionsTable } from './schema.ts';
 import type { Sessions } from './sessions.ts';
 
+/** The columns of a `RunSummary`. */
+const SUMMARY = [
+  'run_id',
+  'accepted_seq',
+  'status',
+  'open_seq',
+  'created_at',
+  'started_at',
+  'finished_at',
+  'engine_id',
+  'engine_type',
+  'command',
+  'result',
+  'usage',
+  'error',
+] as const;
+
 type Run = Selectable<RunsTable>;
+type Summary = Pick<Run, (typeof SUMMARY)[number]>;
 type Owner = Pick<SessionsTable, 'session_id' | 'tenant_id' | 'owner_id'>;
 
 export class Runs {
   readonly #database: Database;
   readonly #sessions: Sessions;
   readonly #get: Prepared<{ session: number; runId: string }, Run>;
-  readonly #unfinished: Prepared<{ session: number }, Run>;
+  readonly #unfinished: Prepared<{ session: number }, Summary>;
   readonly #next: Prepared<{ session: number }, Run>;
   readonly #countUnfinished: Prepared<{ session: number; before: number }, { count: number }>;
   readonly #unfinishedIds: Prepared<{ session: number }, Pick<Run, 'run_id'>>;
@@ -29,7 +47,7 @@ export class Runs {
     );
     const unfinished = db.selectFrom('runs').where('finished_at', 'is', null);
     this.#unfinished = database.prepare((p: { session: number }) =>
-      unfinished.selectAll().where('session', '=', p.session).orderBy('accepted_seq'),
+      unfinished.select(SUMMARY).where('session', '=', p.session).orderBy('accepted_seq'),
     );
     this.#next = database.prepare((p: { session: number }) =>
       unfinished.selectAll().where('session', '=', p.session).orderBy('accepted_seq').limit(1),
@@ -93,12 +111,12 @@ export class Runs {
   page(
     key: SessionKey,
     options: { readonly limit: number; readonly before?: number; readonly status?: RunStatus },
-  ): { readonly runs: RunRow[]; readonly next: number | null } {
+  ): { readonly runs: RunSummary[]; readonly next: number | null } {
     const session = this.#sessions.find(key);
     if (!session) return { runs: [], next: null };
     let query = this.#database.sql
       .selectFrom('runs')
-      .selectAll()
+      .select(SUMMARY)
       .where('session', '=', session.position)
       .orderBy('accepted_seq', 'desc')
       .limit(options.limit + 1);
@@ -107,7 +125,7 @@ export class Runs {
     const rows = this.#database.all(query);
     const shown = rows.slice(0, options.limit);
     return {
-      runs: shown.map((run) => toRun(run, key)),
+      runs: shown.map((run) => toSummary(run, key)),
       next: rows.length > options.limit ? (shown.at(-1)?.accepted_seq ?? null) : null,
     };
   }
@@ -128,8 +146,8 @@ export class Runs {
     return session ? this.#unfinishedIds.all({ session: session.position }).map(({ run_id }) => run_id) : [];
   }
 
-  unfinishedAt(session: number, key: SessionKey): RunRow[] {
-    return this.#unfinished.all({ session }).map((run) => toRun(run, key));
+  unfinishedAt(session: number, key: SessionKey): RunSummary[] {
+    return this.#unfinished.all({ session }).map((run) => toSummary(run, key));
   }
 
   countQueued(): number {
@@ -149,7 +167,16 @@ function toKey(row: Owner): SessionKey {
   return { tenantId: row.tenant_id, ownerId: row.owner_id, sessionId: row.session_id };
 }
 
-function toRun(row: Run, { tenantId, ownerId, sessionId }: SessionKey): RunRow {
+function toRun(row: Run, key: SessionKey): RunRow {
+  return {
+    ...toSummary(row, key),
+    engineConfig: JSON.parse(row.engine_config) as JsonObject,
+    parameters: JSON.parse(row.parameters) as JsonObject,
+    bodyHash: row.body_hash,
+  };
+}
+
+function toSummary(row: Summary, { tenantId, ownerId, sessionId }: SessionKey): RunSummary {
   return {
     tenantId,
     ownerId,
@@ -157,10 +184,7 @@ function toRun(row: Run, { tenantId, ownerId, sessionId }: SessionKey): RunRow {
     runId: row.run_id,
     engineId: row.engine_id,
     engineType: row.engine_type,
-    engineConfig: JSON.parse(row.engine_config) as JsonObject,
     command: row.command,
-    parameters: JSON.parse(row.parameters) as JsonObject,
-    bodyHash: row.body_hash,
     status: row.status,
     acceptedSeq: row.accepted_seq,
     openSeq: row.open_seq,

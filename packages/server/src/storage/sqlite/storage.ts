@@ -7,6 +7,7 @@ import type {
   MessagePage,
   NewSession,
   RunRow,
+  RunSummary,
   Scope,
   SessionKey,
   SessionPage,
@@ -174,7 +175,7 @@ export class SqliteStorage implements Storage {
   async listRuns(
     key: SessionKey,
     options: Parameters<Runs['page']>[1],
-  ): Promise<{ readonly runs: readonly RunRow[]; readonly next: number | null }> {
+  ): Promise<{ readonly runs: readonly RunSummary[]; readonly next: number | null }> {
     return this.#do(() => this.#runs.page(key, options));
   }
 
