@@ -4,6 +4,7 @@ import { createApp } from '../app.ts';
 import { APIConfig, type ConfigInput } from '../config.ts';
 import { banner } from './banner.ts';
 import { describeFailure, EXIT } from './exit.ts';
+import { listenForSignals } from './signals.ts';
 
 /** As they come from the command line; the configuration validates them. */
 export interface ServeOptions {
@@ -16,12 +17,9 @@ export interface ServeOptions {
   readonly logFormat?: string;
 }
 
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-type StopSignal = (typeof STOP_SIGNALS)[number];
-
 /**
- * Resolves to the exit code of the process. The first SIGTERM or SIGINT stops the server gracefully; a second one does
- * not wait for that. Never rejects.
+ * Resolves to the exit code of the process. The first SIGTERM or SIGINT stops the server gracefully; a second one that
+ * is no echo of it does not wait for that. Never rejects.
  */
 export async function serve(options: ServeOptions): Promise<number> {
   const signals = listenForSignals();
@@ -60,22 +58,4 @@ async function live(config: APIConfig, stop: Promise<unknown>): Promise<number> 
   await stop;
   await app.close();
   return EXIT.OK;
-}
-
-function listenForSignals() {
-  const first = Promise.withResolvers<StopSignal>();
-  const second = Promise.withResolvers<StopSignal>();
-  let next = first;
-  const onSignal = (signal: StopSignal) => {
-    next.resolve(signal);
-    next = second;
-  };
-  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
-  return {
-    first: first.promise,
-    second: second.promise,
-    ignore: () => {
-      for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
-    },
-  };
 }
