@@ -160,6 +160,7 @@ test('the library example is the tested file, and answers', async () => {
     data: { text: 'Hello, Ada' },
   });
   expect((await socket.run('prompt', { prompt: 'hello' })).result).toEqual({ text: 'HELLO' });
+  expect((await socket.findEvent('text_delta')).data.payload.text).toBe('HELLO');
 });
 
 test('the lines for a real model', async () => {

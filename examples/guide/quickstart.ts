@@ -1,4 +1,4 @@
-import { createApp, defineMessage, ExtensibleAPIFactory } from '@llmgine/api';
+import { createApp, defineMessage, ExtensibleAPIFactory, say } from '@llmgine/api';
 import { z } from 'zod';
 
 class Greet extends defineMessage('greet', z.object({ name: z.string() })) {}
@@ -11,8 +11,11 @@ const apiFactory = new ExtensibleAPIFactory()
     description: 'Says what it hears',
     config: z.object({ loud: z.boolean().default(false) }),
     create: (config) => ({
-      async run({ parameters: { prompt } }) {
-        return { text: config.loud ? prompt.toUpperCase() : prompt };
+      async run(context) {
+        const { prompt } = context.parameters;
+        const text = config.loud ? prompt.toUpperCase() : prompt;
+        await say(context, text);
+        return { text };
       },
     }),
   });

@@ -20,6 +20,7 @@ export {
 } from './config.ts';
 export { type ModelConfig, modelConfigSchema, requestOf } from './engines/model-config.ts';
 export { type ModelStep, promptResult, streamModelStep } from './engines/model-step.ts';
+export { type SayOptions, say } from './engines/say.ts';
 export type {
   Engine,
   EngineCommand,

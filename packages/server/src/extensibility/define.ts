@@ -40,8 +40,10 @@ export interface TypedEngine<Commands extends EngineCommands> {
  *   description: 'Says what it hears',
  *   config: z.object({ loud: z.boolean().default(false) }),
  *   create: (config) => ({
- *     async run({ parameters: { prompt } }) {
- *       return { text: config.loud ? prompt.toUpperCase() : prompt };
+ *     async run(context) {
+ *       const { prompt } = context.parameters;
+ *       const message = await say(context, config.loud ? prompt.toUpperCase() : prompt);
+ *       return { text: messageText(message) };
  *     },
  *   }),
  * });

@@ -22,6 +22,7 @@ test('the public surface is this list: a change of it is a decision', () => {
     'modelConfigSchema',
     'promptResult',
     'requestOf',
+    'say',
     'streamModelStep',
   ]);
 });
