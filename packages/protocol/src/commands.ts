@@ -12,7 +12,7 @@ export const promptParametersSchema = z
       .max(16)
       .optional(),
   })
-  .meta({ id: 'PromptParameters' });
+  .meta({ id: 'PromptParameters', examples: [{ prompt: 'Hello' }] });
 export type PromptParameters = z.infer<typeof promptParametersSchema>;
 
 export const commandBodySchema = z

@@ -79,6 +79,7 @@ export {
   type ServerFrameData,
   type ServerFrameType,
 } from './frames/server.ts';
+export { type Limits, limitsSchema } from './limits.ts';
 export {
   filePartSchema,
   MESSAGE_ROLES,

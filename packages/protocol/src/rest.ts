@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { cursorSchema, jsonObjectSchema, runIdSchema, timestampSchema } from './common.ts';
 import { eventSchema } from './events.ts';
+import { limitsSchema } from './limits.ts';
 import { messageSchema } from './messages.ts';
 import { RUN_STATUSES, runSchema } from './runs.ts';
 import { SESSION_STATUSES } from './sessions.ts';
@@ -127,7 +128,7 @@ export const infoSchema = z
     ),
     tools: z.array(z.string()),
     capabilities: z.array(z.string()),
-    limits: jsonObjectSchema,
+    limits: limitsSchema,
   })
   .meta({ id: 'Info' });
 export type Info = z.infer<typeof infoSchema>;

@@ -53,6 +53,7 @@ test('the public surface is this list', () => {
     'isFinished',
     'jsonObjectSchema',
     'jsonSchema',
+    'limitsSchema',
     'linkEngineSchema',
     'linkedEngineSchema',
     'listEventsQuerySchema',

@@ -34,9 +34,11 @@ export const CLIENT_FRAMES = {
   status: emptySchema,
   hello: z.object({ protocol_version: z.union([z.string().max(20), z.number()]).optional() }),
   unlink_engine: emptySchema,
-  command: commandBodySchema.extend({
-    stream: z.boolean().default(true).meta({ description: 'false: only command_result, no events' }),
-  }),
+  command: commandBodySchema
+    .extend({
+      stream: z.boolean().default(true).meta({ description: 'false: only command_result, no events' }),
+    })
+    .meta({ examples: [{ command: 'prompt', parameters: { prompt: 'Hello' } }] }),
   cancel: z.object({ run_id: runIdSchema.optional() }),
   subscribe: z.object({
     after: cursorSchema

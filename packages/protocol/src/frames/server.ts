@@ -4,6 +4,7 @@ import { commandAcceptedSchema } from '../commands.ts';
 import { cursorSchema, jsonObjectSchema, runIdSchema, sessionIdSchema, timestampSchema } from '../common.ts';
 import { ENGINE_STATUSES, linkedEngineSchema } from '../engines.ts';
 import { eventSchema } from '../events.ts';
+import { limitsSchema } from '../limits.ts';
 import { messageSchema } from '../messages.ts';
 import { commandResultSchema, runSchema } from '../runs.ts';
 import { SESSION_STATUSES } from '../sessions.ts';
@@ -51,7 +52,7 @@ export const SERVER_FRAMES = {
     server_version: z.string(),
     session_id: sessionIdSchema,
     capabilities: z.array(z.string()),
-    limits: jsonObjectSchema,
+    limits: limitsSchema,
     message_types: z.array(z.string()),
   }),
   engine_unlinked: z.object({ engine_id: z.string() }),

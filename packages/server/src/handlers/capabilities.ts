@@ -1,4 +1,4 @@
-import type { JsonObject } from '@llmgine/protocol';
+import type { Limits } from '@llmgine/protocol';
 import type { ConfigValues } from '../config.ts';
 
 /** What `welcome` and `/api/info` say that this server can do. */
@@ -11,8 +11,7 @@ export const CAPABILITIES: readonly string[] = [
   'history',
 ];
 
-/** The limits that a client should know. Sizes in bytes, times in seconds; 0 = none. */
-export function limitsOf(config: ConfigValues): JsonObject {
+export function limitsOf(config: ConfigValues): Limits {
   return {
     max_message_size: config.websocketMaxMessageSize,
     max_body_size: config.maxBodySize,

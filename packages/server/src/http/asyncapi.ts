@@ -159,7 +159,13 @@ function asyncApiMessage({ type, summary, data, dataOptional = false, unasked = 
         type: { const: type },
         ...(unasked
           ? {}
-          : { message_id: { type: ['string', 'number'], description: 'Repeated by the reply' } }),
+          : {
+              message_id: {
+                type: ['string', 'number'],
+                description: 'Repeated by the reply',
+                examples: ['1'],
+              },
+            }),
         ...(initiated ? { server_initiated: { const: true } } : {}),
         data,
       },

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { defineMessage, ExtensibleAPIFactory } from '@llmgine/api';
+import { defineEngine, defineMessage, ExtensibleAPIFactory } from '@llmgine/api';
 import { CLIENT_FRAMES, CLOSE_CODE_MEANINGS, ERROR_CODES, SERVER_FRAMES } from '@llmgine/protocol';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv } from 'ajv';
@@ -159,6 +159,82 @@ it('shows both documents on one page that needs nothing from elsewhere', async (
   for (const anchor of addresses.filter((address) => address.startsWith('#'))) {
     expect(ids, anchor).toContain(anchor.slice(1));
   }
+});
+
+/** The text of HTML without markup. */
+function unescaped(html: string): string {
+  const characters: Record<string, string> = { lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' };
+  return html.replaceAll(/&(lt|gt|quot|#39|amp);/g, (_whole, name: string) => characters[name] as string);
+}
+
+it('shows on the page where to connect and a sample of every frame, as the protocol has it', async () => {
+  const { url } = await asyncapi();
+
+  const page = await (await fetch(`${url}/docs`)).text();
+  const samples = [...page.matchAll(/id="frame-([^"]+)"><h4>.*?<pre>(.*?)<\/pre>/gs)].map(
+    ([, key, text]) => ({
+      key,
+      frame: JSON.parse(unescaped(text as string)) as Document,
+    }),
+  );
+
+  expect(page).toContain('ws://HOST/api/sessions/{session_id}/ws');
+  const keys = samples.map(({ key }) => key);
+  expect(keys).toEqual(
+    expect.arrayContaining([...Object.keys(CLIENT_FRAMES), ...Object.keys(SERVER_FRAMES)]),
+  );
+  for (const { key, frame } of samples) {
+    if (key === 'event' || key === 'publish_event') expect(frame.type).toBe('event');
+    const schemas = { ...SERVER_FRAMES, ...CLIENT_FRAMES, event: SERVER_FRAMES.event };
+    const schema = schemas[key as keyof typeof schemas] as z.ZodType | undefined;
+    expect(schema?.safeParse(frame.data ?? {}).error, key).toBeUndefined();
+  }
+  expect(samples.find(({ key }) => key === 'command')?.frame).toEqual({
+    type: 'command',
+    message_id: '1',
+    data: { command: 'prompt', parameters: { prompt: 'Hello' } },
+  });
+  expect(samples.find(({ key }) => key === 'translate')?.frame.data).toEqual({ text: '…' });
+});
+
+it('shows on the page what each engine takes: its commands, their parameters, its configuration', async () => {
+  const Tree: z.ZodType = z.object({
+    name: z.string(),
+    get children() {
+      return z.array(Tree).optional();
+    },
+  });
+  const apiFactory = new ExtensibleAPIFactory().registerEngine(
+    defineEngine({
+      type: 'Gardener',
+      description: 'Grows <b>trees</b>',
+      config: z.object({ soil: z.string().optional() }),
+      commands: { plant: { description: 'Plants one', parameters: Tree } },
+      create: () => ({ run: async () => null }),
+    }),
+  );
+  const { url } = await startApp({ apiFactory });
+
+  const page = await (await fetch(`${url}/docs`)).text();
+  const article = (name: string) => page.split(`id="engine-${name}"`)[1]?.split('</article>')[0] ?? '';
+
+  const chat = article('ToolChatEngine');
+  for (const text of ['prompt', 'attachments', 'attachments[].mime_type', 'max_steps', 'temperature']) {
+    expect(chat).toContain(`<code>${text}</code>`);
+  }
+  expect(unescaped(chat)).toContain('"data":{"command":"prompt","parameters":{"prompt":"Hello"}}');
+  const own = article('Gardener');
+  for (const text of ['plant', 'name', 'children', 'soil']) expect(own).toContain(`<code>${text}</code>`);
+  expect(own).not.toContain('<b>');
+});
+
+it('says which limits there are', async () => {
+  const { document } = await asyncapi();
+  const { Limits } = document.components.schemas;
+  const info = await call('GET', `${(await startApp()).url}/api/info`);
+
+  expect(Object.keys(Limits.properties).sort()).toEqual(Object.keys(info.body.limits).sort());
+  for (const { description } of Object.values<Document>(Limits.properties)) expect(description).toBeTruthy();
 });
 
 it('explains every error where the type of its problem points, and every close code and message', async () => {

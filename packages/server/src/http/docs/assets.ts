@@ -15,6 +15,8 @@ article { margin: 1rem 0; padding: .25rem 1rem .75rem; border: 1px solid #d8dee6
 article h4 { margin: .5rem 0; }
 article p { margin: .5rem 0; }
 article h4 code { font-weight: 600; }
+article h5 { margin: 1rem 0 .25rem; font-size: .95rem; }
+pre { margin: .5rem 0; padding: .5rem .75rem; overflow-x: auto; background: #f5f7fa; border-radius: 4px; font: .85em/1.5 ui-monospace, monospace; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #edf0f4; }
 table.fields td:first-child { width: 30%; }
@@ -26,6 +28,8 @@ small, .none { color: #5b6675; }
 `;
 
 export const REFERENCE_JS = `
+const address = document.querySelector('#ws-address');
+address.textContent = address.textContent.replace('ws://HOST', location.origin.replace(/^http/, 'ws'));
 SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#swagger-ui',

@@ -1,7 +1,9 @@
 /** The reference page: REST by Swagger UI, the WebSocket protocol from its AsyncAPI document, the tables of codes. */
-import { CLOSE_CODE_MEANINGS, ERRORS } from '@llmgine/protocol';
+import { CLOSE_CODE_MEANINGS, type EngineTypeInfo, ERRORS } from '@llmgine/protocol';
 import type { JsonSchema } from '../json-schema.ts';
+import { engineSection } from './engines.ts';
 import { type Html, html, prose } from './html.ts';
+import { sampleOf } from './sample.ts';
 import { schemaAnchor, schemaTable } from './schema-table.ts';
 
 /** The parts of the documents that the page shows. */
@@ -11,6 +13,7 @@ export interface OpenApiView {
 }
 export interface AsyncApiView {
   readonly info: { readonly description: string };
+  readonly channels: { readonly session: { readonly address: string } };
   readonly operations: Readonly<Record<string, AsyncApiOperation>>;
   readonly components: {
     readonly messages: Readonly<Record<string, AsyncApiMessage>>;
@@ -25,7 +28,7 @@ interface AsyncApiOperation {
 interface AsyncApiMessage {
   readonly name: string;
   readonly summary?: string;
-  readonly payload: {
+  readonly payload: JsonSchema & {
     readonly required: readonly string[];
     readonly properties: { readonly data: JsonSchema };
   };
@@ -33,7 +36,11 @@ interface AsyncApiMessage {
 
 const EVENT_PREFIX = 'event.';
 
-export function renderReference(openapi: OpenApiView, asyncapi: AsyncApiView): string {
+export function renderReference(
+  openapi: OpenApiView,
+  asyncapi: AsyncApiView,
+  engines: readonly EngineTypeInfo[],
+): string {
   const { title, version } = openapi.info;
   return html`<!doctype html>
 <html lang="en">
@@ -47,12 +54,13 @@ export function renderReference(openapi: OpenApiView, asyncapi: AsyncApiView): s
 <body>
 <header>
 <h1>${title} <small>${version}</small></h1>
-<nav><a href="#rest">REST</a> <a href="#websocket">WebSocket</a> <a href="#events">Events</a> <a href="#schemas">Shared shapes</a> <a href="#errors">Errors</a> <a href="#close-codes">Close codes</a></nav>
+<nav><a href="#rest">REST</a> <a href="#websocket">WebSocket</a> <a href="#engines">Engines</a> <a href="#events">Events</a> <a href="#schemas">Shared shapes</a> <a href="#errors">Errors</a> <a href="#close-codes">Close codes</a></nav>
 <p>For programs: <a href="/openapi.json">OpenAPI</a>, <a href="/asyncapi.json">AsyncAPI</a></p>
 </header>
 <main>
 <section><h2 id="rest">REST</h2><div id="swagger-ui">${restTable(openapi)}</div></section>
 <section><h2 id="websocket">WebSocket</h2>${webSocket(asyncapi)}</section>
+<section><h2 id="engines">Engines and their commands</h2>${engineSection(engines)}</section>
 <section><h2 id="events">Events</h2>${events(asyncapi)}</section>
 <section><h2 id="schemas">Shared shapes</h2>${sharedSchemas(asyncapi)}</section>
 <section><h2 id="errors">Errors</h2>${errors()}</section>
@@ -76,7 +84,8 @@ function restTable({ paths }: OpenApiView): Html {
   return html`<table><tbody>${rows}</tbody></table>`;
 }
 
-function webSocket({ info, operations, components }: AsyncApiView): Html {
+function webSocket({ info, channels, operations, components }: AsyncApiView): Html {
+  const { schemas } = components;
   const received = Object.values(operations).filter(({ action }) => action === 'receive');
   const requests = new Set(received.map(({ messages }) => keyOf(messages[0])));
   const blocks = received.map(({ messages, reply }) => {
@@ -89,14 +98,16 @@ function webSocket({ info, operations, components }: AsyncApiView): Html {
     return frame(
       key,
       components.messages[key],
+      schemas,
       replies.length > 0 ? html`<p>Answered by ${links}.</p>` : html``,
     );
   });
   const sent = Object.entries(components.messages)
     .filter(([key]) => !requests.has(key))
-    .map(([key, message]) => frame(key, message, html``));
+    .map(([key, message]) => frame(key, message, schemas, html``));
   const paragraphs = info.description.split('\n\n').map((text) => html`<p>${prose(text)}</p>`);
-  return html`${paragraphs}<h3>Sent by clients</h3>${blocks}<h3>Sent by the server</h3>${sent}`;
+  const address = html`<p>Connect to <code id="ws-address">ws://HOST${channels.session.address}</code>; the session comes from <code>POST /api/sessions</code>.</p>`;
+  return html`${address}${paragraphs}<h3>Sent by clients</h3>${blocks}<h3>Sent by the server</h3>${sent}`;
 }
 
 function keyOf(reference: { readonly $ref: string } | undefined): string {
@@ -107,12 +118,22 @@ function frameLink(key: string, message: AsyncApiMessage | undefined): Html {
   return html`<a href="#frame-${key}"><code>${message?.name ?? key}</code></a>`;
 }
 
-function frame(key: string, message: AsyncApiMessage | undefined, after: Html): Html {
+function frame(
+  key: string,
+  message: AsyncApiMessage | undefined,
+  schemas: Readonly<Record<string, JsonSchema>>,
+  after: Html,
+): Html {
   if (!message) return html``;
   const { name, summary, payload } = message;
   const { data } = payload.properties;
   const content = key === 'event' ? html`<p>One of the <a href="#events">events</a>.</p>` : schemaTable(data);
-  return html`<article id="frame-${key}"><h4><code>${name}</code></h4>${summary ? html`<p>${prose(summary)}</p>` : ''}${content}${after}</article>`;
+  // In the order in which people write a frame.
+  const { type, message_id, data: value, ...rest } = sampleOf(payload, schemas) as Record<string, unknown>;
+  const sample = html`<pre>${JSON.stringify({ type, message_id, ...rest, data: value })}</pre>`;
+  const commands =
+    key === 'command' ? html`<p>Which commands there are: <a href="#engines">Engines</a>.</p>` : html``;
+  return html`<article id="frame-${key}"><h4><code>${name}</code></h4>${summary ? html`<p>${prose(summary)}</p>` : ''}${sample}${content}${commands}${after}</article>`;
 }
 
 function events({ components }: AsyncApiView): Html {

@@ -27,7 +27,9 @@ async function registerPages(app: HttpApp, services: Services): Promise<void> {
   const asyncapi = once(() => asyncApiDocument(services.config, services.messages));
   const openapiText = once(() => JSON.stringify(openapi()));
   const asyncapiText = once(() => JSON.stringify(asyncapi()));
-  const page = once(() => renderReference(openapi() as OpenApiView, asyncapi() as AsyncApiView));
+  const page = once(() =>
+    renderReference(openapi() as OpenApiView, asyncapi() as AsyncApiView, services.engines.describe()),
+  );
 
   const hidden = { schema: { hide: true } };
   const json = 'application/json; charset=utf-8';
