@@ -32,6 +32,7 @@ import type {
 import { parseWith, storable } from '../validation.ts';
 import { bodyHash } from './body-hash.ts';
 import type { Executor } from './executor.ts';
+import { RunResults } from './results.ts';
 
 export interface RunServiceOptions {
   readonly storage: Storage;
@@ -54,16 +55,12 @@ const FULL_RETRY_AFTER = 5;
 
 export class RunService {
   readonly #options: RunServiceOptions;
-  readonly #stopping = new AbortController();
-  /** Who waits for a run of a session: woken when the session is gone. */
-  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #results: RunResults;
   #draining = false;
 
   constructor(options: RunServiceOptions) {
     this.#options = options;
-    options.cluster.onNotice(({ sessionId }) => {
-      for (const wake of this.#waiting.get(sessionId) ?? []) wake();
-    });
+    this.#results = new RunResults(options.storage, options.cluster);
   }
 
   /** New commands are refused with `UNAVAILABLE` from now on. */
@@ -73,8 +70,7 @@ export class RunService {
 
   /** Nothing executes any more: whoever waits for a run that stays queued is told to ask again with `UNAVAILABLE`. */
   stop(): void {
-    const message = 'The server is stopping; the run stays queued';
-    this.#stopping.abort(new ApiError('UNAVAILABLE', message, { retryAfter: 5 }));
+    this.#results.stop();
   }
 
   /**
@@ -212,43 +208,8 @@ export class RunService {
    * How the run ended; waits for its end. Throws `RUN_NOT_FOUND`, `SESSION_NOT_FOUND`, `UNAVAILABLE` when the server
    * stops before, and the signal's reason.
    */
-  async result(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult> {
-    const { storage, cluster } = this.#options;
-    const ended = Promise.withResolvers<void>();
-    // It may be rejected before anybody waits for it.
-    ended.promise.catch(() => {});
-    const leave = [
-      cluster.subscribe(key.sessionId, (events) => {
-        if (events.some((event) => event.eventType === 'run_finished' && event.runId === runId))
-          ended.resolve();
-      }),
-      this.#onSessionClosed(key.sessionId, ended.resolve),
-    ];
-    const signals = [this.#stopping.signal, ...(signal ? [signal] : [])];
-    const abort = () => ended.reject(signals.find(({ aborted }) => aborted)?.reason);
-    for (const one of signals) one.addEventListener('abort', abort, { once: true });
-    try {
-      const now = await storage.getRun(key, runId);
-      if (!now) throw new ApiError('RUN_NOT_FOUND');
-      if (isFinished(now.status)) return resultOf(now);
-      for (const one of signals) one.throwIfAborted();
-      await ended.promise;
-      const then = await storage.getRun(key, runId);
-      if (!then) throw new ApiError('SESSION_NOT_FOUND');
-      return resultOf(then);
-    } finally {
-      for (const end of leave) end();
-      for (const one of signals) one.removeEventListener('abort', abort);
-    }
-  }
-
-  #onSessionClosed(sessionId: string, wake: () => void): () => void {
-    const waiting = this.#waiting.get(sessionId) ?? new Set();
-    this.#waiting.set(sessionId, waiting.add(wake));
-    return () => {
-      waiting.delete(wake);
-      if (waiting.size === 0 && this.#waiting.get(sessionId) === waiting) this.#waiting.delete(sessionId);
-    };
+  result(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult> {
+    return this.#results.wait(key, runId, signal);
   }
 
   /**
@@ -338,10 +299,4 @@ function userMessage(run: NewRun, parts: MessagePart[]): Message {
     created_at: new Date(run.createdAt).toISOString(),
     metadata: {},
   };
-}
-
-export function resultOf(run: RunRow): CommandResult {
-  if (!isFinished(run.status)) throw new ApiError('INTERNAL_ERROR', 'The run has not ended');
-  const { runId, status, result, usage, error } = run;
-  return { run_id: runId, status, result, usage, error };
 }

@@ -7,7 +7,7 @@ import {
   parseCursor,
 } from '@llmgine/protocol';
 import type { ConnectionEvents } from '../handlers/types.ts';
-import { resultOf } from '../runs/service.ts';
+import { resultOf } from '../runs/results.ts';
 import type { Services } from '../services.ts';
 import type { EventSink, Subscription } from '../sessions/subscription.ts';
 import type { LogEvent } from '../storage/log-event.ts';
