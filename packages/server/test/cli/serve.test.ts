@@ -64,6 +64,22 @@ test.each([
   expect(stderr).not.toContain('    at ');
 });
 
+test('a Node that is too old is said to be, in one line, before anything that it lacks is loaded', async () => {
+  const pretend = `Object.defineProperty(process.versions, 'node', { value: '20.20.2' });
+    (await import('node:module')).registerHooks({
+      resolve(specifier, context, next) {
+        if (!/main|node-version/.test(specifier)) throw new Error('loads ' + specifier);
+        return next(specifier, context);
+      },
+    });`;
+
+  expect(
+    await llmgine(['serve'], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(pretend)}`,
+    }),
+  ).toEqual({ code: 1, stdout: '', stderr: 'llmgine: needs Node 24 or newer, this is v20.20.2\n' });
+});
+
 test('a port that is taken stops the start with exit code 1 and one line', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
