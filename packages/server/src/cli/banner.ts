@@ -15,10 +15,15 @@ export interface BannerOptions {
   /** Where to reach it from the same machine: `http://localhost:8000`. */
   readonly url: string;
   readonly colors: boolean;
+  /** The first call has to show it. */
+  readonly needsKey: boolean;
 }
 
+/** The key itself is in the environment, not on the screen. */
+const KEY_HEADER = ' -H "Authorization: Bearer $LLMGINE_API_KEY"';
+
 /** What is printed once, when the server accepts connections. */
-export function banner(facts: BannerFacts, { url, colors }: BannerOptions): string {
+export function banner(facts: BannerFacts, { url, colors, needsKey }: BannerOptions): string {
   const style = (format: Parameters<typeof styleText>[0], text: string) =>
     colors ? styleText(format, text, { validateStream: false }) : text;
   const row = (name: string, value: string) => `  ${style('dim', name.padEnd(9))} ${value}`;
@@ -32,7 +37,7 @@ export function banner(facts: BannerFacts, { url, colors }: BannerOptions): stri
     row('Storage', facts.storage),
     row('Access', facts.auth),
     '',
-    `  ${style('dim', 'First call:')} curl -X POST ${url}/api/sessions`,
+    `  ${style('dim', 'First call:')} curl -X POST ${url}/api/sessions${needsKey ? KEY_HEADER : ''}`,
     '',
     '',
   ].join('\n');

@@ -53,7 +53,11 @@ async function live(config: APIConfig, stop: Promise<unknown>): Promise<number> 
   // On a terminal people read it; elsewhere standard output belongs to the log, which is one JSON object a line.
   const { isTTY } = process.stdout;
   (isTTY ? process.stdout : process.stderr).write(
-    banner(app.describe(), { url, colors: isTTY && process.stdout.hasColors() }),
+    banner(app.describe(), {
+      url,
+      colors: isTTY && process.stdout.hasColors(),
+      needsKey: config.values.key !== undefined,
+    }),
   );
   await stop;
   await app.close();

@@ -97,6 +97,6 @@ function chooseDefault({ providers }: ModelsOptions['config']): string {
 function hintFor(defaultModel: string, { values, providers }: ModelsOptions['config']): string | undefined {
   if (values.model !== undefined || defaultModel !== DEMO) return undefined;
   return providers.OPENAI_BASE_URL === undefined
-    ? 'The demo model answers. For a real one set OPENAI_API_KEY, or OPENAI_BASE_URL and LLMGINE_API_MODEL=openai-compatible:MODEL'
-    : 'OPENAI_BASE_URL is set, but the demo model answers: set LLMGINE_API_MODEL=openai-compatible:MODEL';
+    ? 'For a real one: OPENAI_API_KEY, or OPENAI_BASE_URL and LLMGINE_API_MODEL=openai-compatible:NAME'
+    : 'OPENAI_BASE_URL is set, but the demo answers: set LLMGINE_API_MODEL=openai-compatible:NAME';
 }
