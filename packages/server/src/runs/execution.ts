@@ -119,7 +119,7 @@ export class Execution {
       const began = performance.now();
       const end = await this.#engineEnd();
       if (end) await this.#finish(end);
-      const seconds = (performance.now() - began) / 1000;
+      const seconds = Math.round(performance.now() - began) / 1000;
       this.#logger.info(
         { status: end?.status ?? 'dropped', code: end?.error?.code, seconds },
         'run finished',
