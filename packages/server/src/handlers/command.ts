@@ -6,10 +6,11 @@ export const commandHandler = defineHandler({
   schema: CLIENT_FRAMES.command,
   // Accepting the command touches the session in the same transaction.
   touches: false,
-  async handle(data, { connection, services, messageId, loadSession, reply, signal }) {
+  async handle(data, { connection, services, messageId, loadSession, reply, signal, logger }) {
     connection.acceptServerFrames();
     const session = await loadSession();
     await services.runs.start(session, data, (accepted, { attached }) => {
+      logger.info({ run_id: accepted.run_id, message_id: messageId, attached }, 'command accepted');
       // The run goes on, but this message had its answer: it took too long.
       if (signal.aborted) return;
       // Before anyone sees the first event of the run, so that its events never precede this reply.

@@ -19,13 +19,16 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Clients of a server that drains come back within this time, so that they do not all come at once. */
 const RECONNECT_SPREAD_MS = 2000;
 
-/** Answers a request for an upgrade with a problem instead, and closes. `answer` wins over what the code says. */
+/**
+ * Answers a request for an upgrade with a problem instead, and closes. `answer` wins over what the code says. Returns the
+ * id that the answer gives the request.
+ */
 export type RefuseUpgrade = (
   request: IncomingMessage,
   socket: Duplex,
   error: ApiError,
   answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
-) => void;
+) => string;
 
 /** What they throw is logged and disturbs nobody. */
 export interface ConnectionCallbacks {
@@ -210,7 +213,18 @@ export class Gateway implements ConnectionOwner {
     const apiError = known ? error : new ApiError('INTERNAL_ERROR');
     metrics.error(apiError.code);
     if (socket.destroyed) return;
-    this.#refuse(request, socket, apiError, apiError instanceof BadHandshake ? apiError : undefined);
+    const answer = apiError instanceof BadHandshake ? apiError : undefined;
+    const requestId = this.#refuse(request, socket, apiError, answer);
+    const line = {
+      request_id: requestId,
+      // The path alone: a query may hold what is secret.
+      path: request.url?.split('?', 1)[0],
+      peer: request.socket.remoteAddress,
+      status: answer?.status ?? apiError.definition.status,
+      code: apiError.code,
+      detail: apiError.message,
+    };
+    logger.info(line, 'upgrade refused');
   }
 
   #tell(call: (callbacks: ConnectionCallbacks) => void): void {

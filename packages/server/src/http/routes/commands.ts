@@ -70,7 +70,9 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
       const streaming = wantsEventStream(request.raw.headers);
       // Before the run starts: an answer that says 400 must not have done anything.
       if (streaming && after !== undefined && !parseCursor(after)) throw new ApiError('INVALID_CURSOR');
-      const { accepted, run } = await services.runs.start(session, body);
+      const { accepted, run } = await services.runs.start(session, body, ({ run_id }, { attached }) => {
+        request.log.info({ session_id: session.sessionId, run_id, attached }, 'command accepted');
+      });
       if (prefersAsync(request.raw.headers)) {
         return reply
           .code(202)
