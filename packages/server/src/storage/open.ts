@@ -15,8 +15,8 @@ export interface OpenStorageOptions {
 }
 
 /**
- * Opens the storage that the configuration names: `databaseUrl`, else `llmgine.db` in `dataDir`. Makes the folder.
- * Throws `StorageInUseError` and `StorageOpenError`, whose messages are one line for people.
+ * Opens the storage that the configuration names: `databaseUrl`, else `llmgine.db` in `dataDir`. Makes the folder
+ * and the files, for this user alone; the modes of what is there already stay. Throws `StorageInUseError` and `StorageOpenError`, whose messages are one line for people.
  */
 export async function openStorage(
   config: Pick<ConfigValues, 'databaseUrl' | 'dataDir' | 'sqliteSynchronous'>,
@@ -34,7 +34,7 @@ function databasePath({ databaseUrl, dataDir }: Pick<ConfigValues, 'databaseUrl'
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new StorageOpenError(`The folder ${folder} cannot be made: ${(error as Error).message}`, error);
   }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
@@ -46,6 +46,46 @@ describe('where the data is', () => {
     expect(storages[0]?.description).toBe('sqlite :memory:');
     expect(await storages[1]?.counts()).toEqual({ sessions: 0, engines: 0 });
     await Promise.all(storages.map((storage) => storage.close()));
+  });
+});
+
+describe('who can read it', () => {
+  const modes = async (folder: string) =>
+    Promise.all(
+      ['', ...(await readdir(folder)).toSorted()].map(async (name) => [
+        name,
+        ((await stat(join(folder, name))).mode & 0o777).toString(8),
+      ]),
+    );
+
+  it('is its owner alone: the folders, the database and what lies beside it', async () => {
+    const parent = join(await temporaryFolder(), 'made');
+    const dataDir = join(parent, 'data');
+
+    const storage = await openStorage({ ...NORMAL, dataDir });
+    await createSession(storage);
+
+    const [folder, ...files] = await modes(dataDir);
+    expect(folder).toEqual(['', '700']);
+    expect(files.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['', '-shm', '-wal', '.lock', '.pid'].map((end) => `llmgine.db${end}`)),
+    );
+    expect(files.filter(([, mode]) => mode !== '600')).toEqual([]);
+    expect((await stat(parent)).mode & 0o777).toBe(0o700);
+    await storage.close();
+  });
+
+  it('stays as it is where it is there already', async () => {
+    const dataDir = await temporaryFolder();
+    await (await openStorage({ ...NORMAL, dataDir })).close();
+    await chmod(dataDir, 0o750);
+    await chmod(join(dataDir, 'llmgine.db'), 0o640);
+
+    const storage = await openStorage({ ...NORMAL, dataDir });
+    const found = Object.fromEntries(await modes(dataDir));
+    await storage.close();
+
+    expect(found).toMatchObject({ '': '750', 'llmgine.db': '640', 'llmgine.db-wal': '640' });
   });
 });
 

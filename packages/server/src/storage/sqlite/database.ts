@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { type Compilable, Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
+import { makePrivateFile } from './private-file.ts';
 import type { Schema } from './schema.ts';
 
 /** Statements of queries that are built per call; there are few shapes, but filters multiply them. */
@@ -50,6 +51,7 @@ export class Database {
   readonly #release: StatementSync;
 
   constructor(options: DatabaseOptions) {
+    if (options.path !== ':memory:') makePrivateFile(options.path);
     const connection = new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS });
     try {
       connection.exec(`

@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isBusy } from './errors.ts';
+import { makePrivateFile } from './private-file.ts';
 
 /** The data belongs to another process or another app of this process. The message is one line for people. */
 export class StorageInUseError extends Error {
@@ -26,6 +27,7 @@ export interface Lock {
 export function lockDatabase(path: string, reportError: (error: unknown) => void): Lock {
   const base = resolveLinks(path);
   const pidFile = `${base}.pid`;
+  makePrivateFile(`${base}.lock`);
   const connection = new DatabaseSync(`${base}.lock`, { timeout: 0 });
   try {
     connection.exec('begin exclusive');
@@ -41,7 +43,7 @@ export function lockDatabase(path: string, reportError: (error: unknown) => void
       reportError(error);
     }
   };
-  attempt(() => writeFileSync(pidFile, `${process.pid}\n`));
+  attempt(() => writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 }));
   return {
     release: () => {
       if (!connection.isOpen) return;
