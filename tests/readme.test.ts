@@ -189,6 +189,19 @@ test('the lines for a real model', async () => {
   expect(model.requests[0]?.body.model).toBe('llama3');
 });
 
+test('the way into a project is said, with what the package needs', () => {
+  const { name, engines, dependencies } = JSON.parse(
+    readFileSync(join(ROOT, 'packages/server/package.json'), 'utf8'),
+  );
+  const guide = readFileSync(join(ROOT, 'docs/guide/extending.md'), 'utf8');
+
+  for (const page of [README, guide]) {
+    expect(page).toContain(`npm install ${name} zod`);
+    expect(page).toContain(`Node ${engines.node.replace('>=', '')} or newer`);
+  }
+  expect(guide).toContain(`Zod ${/\d+/.exec(dependencies.zod)?.[0]}`);
+});
+
 describe('what it names exists', () => {
   test.each([...README.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => String(match[1])))(
     'link to %s',
