@@ -5,7 +5,7 @@ import type { APIConfig } from '../config.ts';
 import { isBasic } from './basic.ts';
 import { createKeyCheck } from './bootstrap-key.ts';
 import { LOCAL_OPERATOR, OPERATOR, type Principal } from './principal.ts';
-import { isSameMachine } from './same-machine.ts';
+import { type ForeignSign, foreignSign } from './same-machine.ts';
 
 export interface Authenticator {
   /**
@@ -20,7 +20,7 @@ const BEARER = /^Bearer +([^\s]+) *$/i;
 
 /**
  * With a key configured every caller needs it. Without one only callers on the same machine are let in, and the log
- * says, at most once a minute, how to let others in.
+ * says, at most once a minute for each reason, why one was refused and how to let others in.
  */
 export function createAuthenticator(config: APIConfig, logger: Logger): Authenticator {
   const { key } = config.values;
@@ -36,22 +36,23 @@ export function createAuthenticator(config: APIConfig, logger: Logger): Authenti
     };
   }
 
-  let lastHint = Number.NEGATIVE_INFINITY;
+  const hints = new Map<ForeignSign['kind'], number>();
   return {
     authenticate(request) {
-      if (isSameMachine(request)) return LOCAL_OPERATOR;
+      const sign = foreignSign(request);
+      if (!sign) return LOCAL_OPERATOR;
       const now = performance.now();
-      if (now - lastHint >= HINT_INTERVAL_MS) {
-        lastHint = now;
+      if (now - (hints.get(sign.kind) ?? Number.NEGATIVE_INFINITY) >= HINT_INTERVAL_MS) {
+        hints.set(sign.kind, now);
         logger.warn(
-          { peer: request.socket.remoteAddress },
-          'A caller from outside this machine was refused: no key is configured. ' +
-            'Set LLMGINE_API_KEY to a secret of 16 or more characters and send it as "Authorization: Bearer KEY".',
+          { peer: request.socket.remoteAddress, reason: sign.kind },
+          `A caller was refused: no key is configured, and ${sign.text}. ` +
+            'To let it in set LLMGINE_API_KEY to a secret of 16 or more characters and send it as "Authorization: Bearer KEY".',
         );
       }
       throw new ApiError(
         'UNAUTHENTICATED',
-        'Without a configured key this server answers callers on its own machine only',
+        `Without a configured key this server answers callers on its own machine only, and of this request ${sign.text}`,
       );
     },
   };

@@ -26,27 +26,50 @@ export type GateRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'http
   readonly socket: { readonly remoteAddress?: string | undefined };
 };
 
+/** What makes a request one from elsewhere: the kind of sign, and it in words that hold no more than was sent. */
+export interface ForeignSign {
+  readonly kind: 'peer' | 'version' | 'forwarded' | 'host' | 'origin';
+  readonly text: string;
+}
+
+/** Header names may be long. */
+const MAX_NAME = 50;
+
 /**
- * Whether the caller sits on this machine: a loopback peer, nothing that a proxy adds, and a `Host` and `Origin` of this
+ * Null when the caller sits on this machine: a loopback peer, nothing that a proxy adds, and a `Host` and `Origin` of this
  * machine. `Host` stops DNS rebinding (a foreign name that points to 127.0.0.1), `Origin` stops foreign pages in the
  * browser of this machine. HTTP/1.0 is refused because it is what a proxy speaks that adds no headers.
  */
-export function isSameMachine(request: GateRequest): boolean {
-  return (
-    LOOPBACK.test(request.socket.remoteAddress ?? '') &&
-    request.httpVersion === '1.1' &&
-    !isForwarded(request.rawHeaders) &&
-    hasLocalHost(request.rawHeaders) &&
-    (request.headers.origin === undefined || isLocalOrigin(request.headers.origin))
-  );
+export function foreignSign(request: GateRequest): ForeignSign | null {
+  const { rawHeaders, headers } = request;
+  if (!LOOPBACK.test(request.socket.remoteAddress ?? '')) {
+    return { kind: 'peer', text: 'it comes from another address' };
+  }
+  if (request.httpVersion !== '1.1') {
+    return { kind: 'version', text: `HTTP/${request.httpVersion} is what proxies speak` };
+  }
+  const forwarding = forwardingHeader(rawHeaders);
+  if (forwarding !== undefined) {
+    return {
+      kind: 'forwarded',
+      text: `its header ${forwarding.slice(0, MAX_NAME)} says that it was forwarded`,
+    };
+  }
+  if (!hasLocalHost(rawHeaders)) {
+    return { kind: 'host', text: 'its Host header does not name this machine' };
+  }
+  if (headers.origin !== undefined && !isLocalOrigin(headers.origin)) {
+    return { kind: 'origin', text: 'its Origin header names a page from elsewhere' };
+  }
+  return null;
 }
 
-function isForwarded(rawHeaders: readonly string[]): boolean {
+function forwardingHeader(rawHeaders: readonly string[]): string | undefined {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
-    if (name.startsWith('x-forwarded') || FORWARDING_HEADERS.has(name)) return true;
+    if (name.startsWith('x-forwarded') || FORWARDING_HEADERS.has(name)) return rawHeaders[i];
   }
-  return false;
+  return undefined;
 }
 
 /** Reads the raw headers, because `request.headers` shows only the first of two `Host` lines. */

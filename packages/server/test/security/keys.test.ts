@@ -161,6 +161,25 @@ it('keeps everybody but the same machine out when no key is configured, and says
   expect(lines.filter((line) => line.includes('LLMGINE_API_KEY'))).toHaveLength(1);
 });
 
+it.each([
+  ['a foreign page', 'Origin: https://evil.example', 'origin', 'Origin header'],
+  ['a foreign name', 'Host: evil.example', 'host', 'Host header'],
+  ['a proxy', 'X-Forwarded-Host: secret.example', 'forwarded', 'header X-Forwarded-Host'],
+])('says in the log and to the caller why it refused %s', async (_what, header, reason, text) => {
+  const { logger, lines } = recordedLog();
+  const { url } = await startApp({ logger });
+
+  const answer = await request(url, 'GET /api/info HTTP/1.1', [header]);
+  await request(url, 'GET /api/info HTTP/1.1', ['Via: 1.1 another-reason']);
+  await request(url, 'GET /api/info HTTP/1.1', [header]);
+
+  expect(JSON.parse(answer.body).detail).toContain(text);
+  expect(answer.body).not.toContain('.example');
+  const hints = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes('LLMGINE_API_KEY'));
+  expect(hints[0].msg).toContain(text);
+  expect(hints.map((hint) => hint.reason)).toEqual([...new Set([reason, 'forwarded'])]);
+});
+
 it('cannot be blinded by more headers than Node shows', async () => {
   const { url } = await startApp();
   const many = Array.from({ length: 2500 }, () => 'a:');

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { type GateRequest, isSameMachine } from '../../src/security/same-machine.ts';
+import { foreignSign, type GateRequest } from '../../src/security/same-machine.ts';
 import { exchange } from '../http/raw.ts';
 
 const LOCAL = 'Host: localhost:8000';
@@ -9,7 +9,8 @@ const LOCAL = 'Host: localhost:8000';
 /** A server that says of each request whether it came through the gate. */
 async function startGate(): Promise<string> {
   const server = createServer({ requireHostHeader: false }, (request, response) => {
-    response.end(isSameMachine(request) ? 'in' : 'out');
+    const sign = foreignSign(request);
+    response.end(sign ? `out: ${sign.kind}` : 'in');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -91,10 +92,25 @@ it.each([
   expect(body).toContain('out');
 });
 
+it.each([
+  ['forwarded', [LOCAL, 'X-Forwarded-For: 127.0.0.1', 'Origin: https://evil.example']],
+  ['host', ['Host: evil.example', 'Origin: https://evil.example']],
+  ['origin', [LOCAL, 'Origin: https://evil.example']],
+])('says what gave a request away: %s', async (kind, headers) => {
+  const gate = await startGate();
+
+  const { body } = await exchange(
+    gate,
+    `GET / HTTP/1.1\r\n${headers.join('\r\n')}\r\nConnection: close\r\n\r\n`,
+  );
+
+  expect(body).toContain(`out: ${kind}`);
+});
+
 it('keeps HTTP/1.0 out, which is what a proxy speaks that adds no headers', async () => {
   const gate = await startGate();
 
-  expect((await exchange(gate, `GET / HTTP/1.0\r\n${LOCAL}\r\n\r\n`)).body).toBe('out');
+  expect((await exchange(gate, `GET / HTTP/1.0\r\n${LOCAL}\r\n\r\n`)).body).toBe('out: version');
 });
 
 it.each([
@@ -118,5 +134,5 @@ it.each([
     socket: { remoteAddress },
   };
 
-  expect(isSameMachine(request)).toBe(expected);
+  expect(foreignSign(request)?.kind).toBe(expected ? undefined : 'peer');
 });
