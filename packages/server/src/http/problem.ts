@@ -65,10 +65,14 @@ export function problemBody(error: ApiError, context: ProblemContext): Problem {
   };
 }
 
+/** Seconds after which a client should try again what the server cannot do right now, where nobody knows better. */
+const UNAVAILABLE_RETRY_AFTER = 5;
+
 export function problemHeaders(error: ApiError): Record<string, string | string[]> {
+  const retryAfter = error.retryAfter ?? (error.code === 'UNAVAILABLE' ? UNAVAILABLE_RETRY_AFTER : undefined);
   return {
     ...(error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
-    ...(error.retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(error.retryAfter)) }),
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
     ...(error instanceof HttpProblem ? error.headers : {}),
   };
 }

@@ -65,5 +65,6 @@ it('is not ready while it drains, and goes on answering', async () => {
 
   expectProblem(ready, 'UNAVAILABLE');
   expect(ready.body.detail).toContain('stopping');
+  expect(ready.headers.get('retry-after')).toBe('5');
   expect((await call('GET', `${url}/api/sessions`)).status).toBe(200);
 });

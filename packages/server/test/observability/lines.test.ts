@@ -41,7 +41,7 @@ test('a command on a WebSocket has one line with its connection, its message and
     await socket.find((frame) => frame.type === 'command_accepted' && frame.message_id === message_id);
   }
 
-  const connection_id = app.messaging.connections()[0]?.connectionId;
+  const connection_id = app.messaging.connections()[0]?.connection_id;
   const common = { connection_id, session_id: id, run_id: RUN };
   expect(log.lines.filter(({ msg }) => msg === 'command accepted')).toMatchObject([
     { ...common, message_id: 'first', attached: false },
@@ -75,3 +75,18 @@ test.each([
     expect(JSON.stringify(log.lines)).not.toContain('canary');
   },
 );
+
+test('what is expected to fail has a line without a stack, and with it what nobody expected', async () => {
+  const { app, url, log } = await start();
+  app.services.lifecycle.draining = true;
+  await call('GET', `${url}/health/ready`);
+  app.services.lifecycle.draining = false;
+  app.services.storage.check = () => Promise.reject(new TypeError('no disk'));
+  await call('GET', `${url}/health/ready`);
+
+  const [expected, unexpected] = log.lines.filter(({ msg }) => msg === 'request failed');
+  expect(expected).toMatchObject({ level: 'warn', code: 'UNAVAILABLE', detail: 'The server is stopping' });
+  expect(expected).not.toHaveProperty('err');
+  expect(unexpected).toMatchObject({ level: 'warn', code: 'UNAVAILABLE', err: { type: 'TypeError' } });
+  expect(unexpected?.err?.stack).toContain('no disk');
+});

@@ -1,4 +1,4 @@
-import type { ApiError } from '@llmgine/protocol';
+import { ApiError } from '@llmgine/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { APIConfig } from '../../config.ts';
 import type { Metrics } from '../../observability/metrics.ts';
@@ -18,7 +18,10 @@ export function registerProblems(app: HttpApp, config: APIConfig, metrics: Metri
     if (error.code === 'INTERNAL_ERROR') {
       request.log.error({ err: error.cause ?? error }, 'request failed');
     } else if (problemStatus(error) >= 500) {
-      request.log.warn({ err: error, code: error.code }, 'request failed');
+      const { code, message, cause } = error;
+      // A stack belongs to what nobody expected; that the server stops, or is full, is told by its words.
+      const unexpected = cause === undefined || cause instanceof ApiError ? {} : { err: cause };
+      request.log.warn({ code, detail: message, ...unexpected }, 'request failed');
     }
     metrics.error(error.code);
     sendProblem(request, reply, error, error.errors ? undefined : config.details(error.cause));
