@@ -16,6 +16,7 @@ import { MessageTypes } from './handlers/registry.ts';
 import { refuseUpgrade } from './http/refuse-upgrade.ts';
 import { createHttpServer } from './http/server.ts';
 import type { HttpApp } from './http/types.ts';
+import { checkDefaultModel } from './models/default-model.ts';
 import { createModels } from './models/registry.ts';
 import { createLogger } from './observability/logging.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -127,8 +128,7 @@ export class App {
     for (const tool of [...BUILTIN_TOOLS, ...factory.tools]) tools.register(tool);
     const models = createModels({ config, providers: factory.modelProviders });
     opened.defer(() => models.close());
-    // A wrong LLMGINE_API_MODEL stops the start, not the first run.
-    models.resolve();
+    checkDefaultModel(models, config);
     const registry = new EngineRegistry();
     const definitions = [
       singlePassEngine,

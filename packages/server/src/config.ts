@@ -1,8 +1,9 @@
 /** The configuration of an application: overrides in code > environment > `.env` > JSON file > defaults. */
 import { inspect } from 'node:util';
 import { readEnvironment, type Variables } from './config/environment.ts';
+import type { ConfigError } from './config/error.ts';
 import { loadValues } from './config/load.ts';
-import { type ConfigInput, type ConfigValues, SECRET_KEYS } from './config/schema.ts';
+import { type ConfigInput, type ConfigKey, type ConfigValues, SECRET_KEYS } from './config/schema.ts';
 
 export { ConfigError } from './config/error.ts';
 export {
@@ -42,10 +43,14 @@ export class APIConfig {
   readonly warnings: readonly string[];
   /** As they are, and as JSON writes them. */
   readonly #secrets: readonly string[];
+  readonly #refuse: (key: ConfigKey, reason: string) => ConfigError;
 
   constructor(overrides: Partial<ConfigInput> = {}, options: APIConfigOptions = {}) {
-    const { variables, warnings } = readEnvironment(options.env);
-    this.values = loadValues({ overrides, variables, file: options.file });
+    const environment = readEnvironment(options.env);
+    const { variables, warnings } = environment;
+    const { values, refuse } = loadValues({ overrides, environment, file: options.file });
+    this.values = values;
+    this.#refuse = refuse;
     this.warnings = Object.freeze(warnings);
     const apiKey = variables.get('OPENAI_API_KEY');
     const baseUrl = variables.get('OPENAI_BASE_URL');
@@ -56,11 +61,20 @@ export class APIConfig {
     this.#secrets = [this.values.key, apiKey]
       .filter((secret) => secret !== undefined && secret.length >= MIN_SECRET)
       .flatMap((secret) => [secret as string, JSON.stringify(secret).slice(1, -1)]);
+    Object.freeze(this);
   }
 
   /** Settings of the application's own. */
   get custom(): Readonly<Record<string, unknown>> {
     return this.values.custom;
+  }
+
+  /**
+   * The error to throw for a given value that only turns out later to be wrong: one line that names the setting as its
+   * source does, `LLMGINE_API_MODEL is "gpt4", but REASON`.
+   */
+  refuse(key: ConfigKey, reason: string): ConfigError {
+    return this.#refuse(key, reason);
   }
 
   /** The text without the credentials of this configuration. */

@@ -18,15 +18,17 @@ export function describeFailure(error: unknown): { readonly line: string; readon
 }
 
 function listenFailure(
-  error: NodeJS.ErrnoException & { address?: string; port?: number },
+  error: NodeJS.ErrnoException & { address?: string; hostname?: string; port?: number },
 ): string | undefined {
-  const { code, address, port } = error;
+  const { code, address, hostname, port } = error;
   if (code === 'EADDRINUSE')
     return `port ${port} is taken by another program; choose one with --port or LLMGINE_API_PORT`;
   if (code === 'EACCES' && port !== undefined)
     return `port ${port} needs more rights than this user has; choose one above 1023 with --port`;
   if (code === 'EADDRNOTAVAIL')
     return `${address} is not an address of this machine; choose one with --host or LLMGINE_API_HOST`;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return `${hostname} is not the name of an address; choose another with --host or LLMGINE_API_HOST`;
   return undefined;
 }
 

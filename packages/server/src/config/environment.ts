@@ -8,6 +8,8 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 export interface Environment {
   /** The variables that are set and meant for this server. */
   readonly variables: ReadonlyMap<string, string>;
+  /** What people call a variable: its name, and where it is when they may have forgotten that. */
+  label(name: string): string;
   /** What was set and left out, one line each. */
   readonly warnings: readonly string[];
 }
@@ -35,30 +37,31 @@ function isServiceLink(name: string, value: string): boolean {
 export function readEnvironment(given?: Variables): Environment {
   const variables = new Map<string, string>();
   const serviceLinks: string[] = [];
-  for (const layer of given ? [given] : [readDotEnv(), process.env]) {
-    for (const [name, value] of Object.entries(layer)) {
-      if (value === undefined || value === '') continue;
-      if (isServiceLink(name, value)) serviceLinks.push(name);
-      else variables.set(name, value);
-    }
+  const dotEnv = given ? {} : readDotEnv();
+  const layer = given ?? process.env;
+  for (const [name, value] of [...Object.entries(dotEnv), ...Object.entries(layer)]) {
+    if (value === undefined || value === '') continue;
+    if (isServiceLink(name, value)) serviceLinks.push(name);
+    else variables.set(name, value);
   }
-  const warnings = [...variables.keys()].filter(isStray).map(strayWarning);
+  const label = (name: string) => (name in dotEnv && !layer[name] ? `${name} in .env` : name);
+  const warnings = [...variables.keys()].filter(isStray).map((name) => strayWarning(name, label(name)));
   if (serviceLinks.length > 0) {
     warnings.push(
       `${serviceLinks.toSorted().join(', ')}: ignored, Kubernetes sets them for a Service of this name; ` +
         '`enableServiceLinks: false` in the pod keeps them away',
     );
   }
-  return { variables, warnings };
+  return { variables, label, warnings };
 }
 
 function isStray(name: string): boolean {
   return name.startsWith(ENV_PREFIX) && !KNOWN.has(name);
 }
 
-function strayWarning(name: string): string {
+function strayWarning(name: string, label: string): string {
   const meant = [...KNOWN].find((known) => squeeze(known) === squeeze(name));
-  return `${name} is set, but it is not a setting${meant ? `; ${meant} is` : ''}`;
+  return `${label} is set, but it is not a setting${meant ? `; ${meant} is` : ''}`;
 }
 
 function squeeze(name: string): string {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Environment } from './environment.ts';
 import { ConfigError } from './error.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import {
@@ -24,31 +25,43 @@ type Candidates = readonly (readonly [ConfigKey, Candidate])[];
 
 export interface Sources {
   readonly overrides: Readonly<Record<string, unknown>>;
-  readonly variables: ReadonlyMap<string, string>;
+  readonly environment: Environment;
   /** A JSON file; default: the one that `LLMGINE_API_CONFIG` names. */
   readonly file: string | undefined;
 }
 
-/** Overrides win over the environment, and that over the file. Throws `ConfigError` for the first value that is wrong. */
-export function loadValues({ overrides, variables, file }: Sources): Readonly<ConfigValues> {
-  const candidates = new Map([
-    ...fromFile(file ?? variables.get(FILE_VARIABLE)),
-    ...fromVariables(variables),
-    ...fromCode(overrides),
-  ]);
-  const input = Object.fromEntries([...candidates].map(([key, { value }]) => [key, value]));
-  const parsed = configSchema.safeParse(input);
-  if (parsed.success) return frozenCopy(parsed.data);
-
-  const [issue] = parsed.error.issues;
-  const key = issue?.path[0] as ConfigKey;
-  const { label, value } = candidates.get(key) as Candidate;
-  throw new ConfigError(`${label} is ${shown(key, value)}, but must be ${issue?.message}`);
+export interface Loaded {
+  readonly values: Readonly<ConfigValues>;
+  /** What to throw for a given value that turns out to be wrong: it names the source, and the value if it may be shown. */
+  refuse(key: ConfigKey, reason: string): ConfigError;
 }
 
-function fromFile(path: string | undefined): Candidates {
-  if (path === undefined) return [];
-  const values = readConfigFile(path);
+/** Overrides win over the environment, and that over the file. Throws `ConfigError` for the first value that is wrong. */
+export function loadValues({ overrides, environment, file }: Sources): Loaded {
+  const candidates = new Map([
+    ...(file === undefined ? fromNamedFile(environment) : fromFile(file, 'the configuration file')),
+    ...fromVariables(environment),
+    ...fromCode(overrides),
+  ]);
+  const refuse = (key: ConfigKey, reason: string) => {
+    const { label, value } = candidates.get(key) as Candidate;
+    return new ConfigError(`${label} is ${shown(key, value)}, but ${reason}`);
+  };
+  const input = Object.fromEntries([...candidates].map(([key, { value }]) => [key, value]));
+  const parsed = configSchema.safeParse(input);
+  if (parsed.success) return { values: frozenCopy(parsed.data), refuse };
+
+  const [issue] = parsed.error.issues;
+  throw refuse(issue?.path[0] as ConfigKey, `must be ${issue?.message}`);
+}
+
+function fromNamedFile({ variables, label }: Environment): Candidates {
+  const path = variables.get(FILE_VARIABLE);
+  return path === undefined ? [] : fromFile(path, label(FILE_VARIABLE));
+}
+
+function fromFile(path: string, label: string): Candidates {
+  const values = readConfigFile(path, label);
   const keys = new Map(CONFIG_KEYS.map((key) => [fileName(key), key]));
   return Object.entries(values).map(([name, value]) => {
     const key = keys.get(name);
@@ -57,9 +70,8 @@ function fromFile(path: string | undefined): Candidates {
   });
 }
 
-function readConfigFile(path: string): object {
-  const refuse = (reason: string) =>
-    new ConfigError(`${FILE_VARIABLE} is ${JSON.stringify(path)}, but ${reason}`);
+function readConfigFile(path: string, label: string): object {
+  const refuse = (reason: string) => new ConfigError(`${label} is ${JSON.stringify(path)}, but ${reason}`);
   let content: string;
   try {
     content = readFileSync(path, 'utf8');
@@ -83,11 +95,11 @@ function withoutQuote(message: string): string {
   return message.replace(/, (?:\.\.\.)?".*/s, '');
 }
 
-function fromVariables(variables: Sources['variables']): Candidates {
+function fromVariables({ variables, label }: Environment): Candidates {
   return CONFIG_KEYS.flatMap((key) => {
-    const label = envName(key);
-    const value = variables.get(label);
-    return value === undefined ? [] : [[key, { value, label }] as const];
+    const name = envName(key);
+    const value = variables.get(name);
+    return value === undefined ? [] : [[key, { value, label: label(name) }] as const];
   });
 }
 

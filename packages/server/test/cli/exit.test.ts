@@ -49,6 +49,15 @@ test('an address of another machine is said to be one', async () => {
   );
 });
 
+test('a name that nobody knows is said to be one', async () => {
+  const failure = describeFailure(await listenFailure(0, 'no such host'));
+
+  expect(failure).toEqual({
+    line: 'no such host is not the name of an address; choose another with --host or LLMGINE_API_HOST',
+    exitCode: 1,
+  });
+});
+
 test('anything else is its first line', () => {
   expect(describeFailure(new Error('broken\nstack'))).toEqual({ line: 'broken', exitCode: 1 });
   expect(describeFailure('odd')).toEqual({ line: 'odd', exitCode: 1 });

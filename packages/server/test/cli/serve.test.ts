@@ -53,8 +53,8 @@ test.each([
   [['fly'], "unknown command 'fly'"],
   [['serve', '--prot', '1'], "unknown option '--prot'"],
   [['serve', '--port', 'many'], 'port is "many", but must be a whole number from 0 to 65535'],
-  [['serve', '--config', 'missing.json'], 'missing.json'],
-  [['serve', '--model', 'unheard-of:model'], 'unheard-of'],
+  [['serve', '--config', 'missing.json'], 'llmgine: the configuration file is "missing.json", but that file'],
+  [['serve', '--model', 'unheard-of:model'], 'model is "unheard-of:model", but must be'],
 ])('%j is a usage error of one readable line', async (args, message) => {
   const { code, stdout, stderr } = await llmgine(args);
 

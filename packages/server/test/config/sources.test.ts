@@ -63,6 +63,16 @@ test('an empty variable of the process hides nothing in .env', async () => {
   expect(config.providers).toEqual({ OPENAI_API_KEY: 'from-dotenv' });
 });
 
+test('a value out of .env is said to come from there, unless the environment has it, too', async () => {
+  await inFolderWith('LLMGINE_API_PORT=many\nLLMGINE_API_COLOUR=red', {});
+
+  expect(() => new APIConfig()).toThrow(/^LLMGINE_API_PORT in \.env is "many", but must be/);
+  process.env = { LLMGINE_API_PORT: 'few' };
+  expect(() => new APIConfig()).toThrow(/^LLMGINE_API_PORT is "few", but must be/);
+  process.env = { LLMGINE_API_PORT: '1' };
+  expect(new APIConfig().warnings).toEqual(['LLMGINE_API_COLOUR in .env is set, but it is not a setting']);
+});
+
 test('without a .env file the environment alone counts', async () => {
   await inFolderWith('', { LLMGINE_API_TITLE: 'environment' });
   process.chdir(await tempDir());
@@ -128,6 +138,35 @@ test('a file that is not there is named', () => {
   expect(() => new APIConfig({}, { env: { LLMGINE_API_CONFIG: '/no/such.json' } })).toThrow(
     'LLMGINE_API_CONFIG is "/no/such.json", but that file cannot be read: ENOENT',
   );
+});
+
+test('a file that code or the command line names is not blamed on the variable', () => {
+  expect(() => new APIConfig({}, { env: {}, file: '/no/such.json' })).toThrow(
+    /^the configuration file is "\/no\/such\.json", but that file cannot be read: ENOENT/,
+  );
+});
+
+test.each([
+  ['gpt4', 'must be `provider:model` with one of these providers: demo, openai-compatible'],
+  ['openai-compatible:llama3', 'openai-compatible models need OPENAI_API_KEY, or OPENAI_BASE_URL'],
+])(
+  'a default model that is not there stops the start, and its source is named: %s',
+  async (model, reason) => {
+    const byVariable = startApp({ config: { model: undefined }, env: { LLMGINE_API_MODEL: model } });
+    const byCode = startApp({ config: { model } });
+
+    await expect(byVariable).rejects.toThrow(ConfigError);
+    await expect(byVariable).rejects.toThrow(`LLMGINE_API_MODEL is "${model}", but ${reason}`);
+    await expect(byCode).rejects.toThrow(`model is "${model}", but ${reason}`);
+  },
+);
+
+test('a configuration is frozen', () => {
+  const config = new APIConfig({}, { env: {} });
+
+  expect(() => Object.assign(config, { port: 5 })).toThrow(TypeError);
+  expect(() => Object.assign(config, { values: {} })).toThrow(TypeError);
+  expect(() => Object.assign(config.values, { port: 5 })).toThrow(TypeError);
 });
 
 test('an option in code that does not exist stops the start', () => {
