@@ -96,7 +96,7 @@ export const problemSchema = z
     code: z.string(),
     request_id: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    debug: z.string().optional().meta({ description: 'in debug mode only' }),
+    details: z.string().optional().meta({ description: 'in debug mode only' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 export type Problem = z.infer<typeof problemSchema>;

@@ -44,7 +44,7 @@ export function badRequest(message: string, status = 400): HttpProblem {
 export interface ProblemContext {
   readonly instance: string;
   readonly requestId: string;
-  readonly debug?: string | undefined;
+  readonly details?: string | undefined;
 }
 
 export function problemStatus(error: ApiError): number {
@@ -61,7 +61,7 @@ export function problemBody(error: ApiError, context: ProblemContext): Problem {
     code: error.code,
     request_id: context.requestId,
     ...(error.errors ? { errors: error.errors.map(({ path, message }) => ({ path, message })) } : {}),
-    ...(context.debug === undefined ? {} : { debug: context.debug }),
+    ...(context.details === undefined ? {} : { details: context.details }),
   };
 }
 

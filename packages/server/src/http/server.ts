@@ -25,6 +25,7 @@ import { registerRoot } from './routes/root.ts';
 import { registerRuns } from './routes/runs.ts';
 import { registerSessionEngine } from './routes/session-engine.ts';
 import { registerSessions } from './routes/sessions.ts';
+import { registerWebSocket } from './routes/web-socket.ts';
 import { EventStreams } from './sse/event-streams.ts';
 import type { HttpApp } from './types.ts';
 
@@ -98,6 +99,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerRuns(app, services);
   registerEvents(app, services, streams);
   registerMessages(app, services);
+  registerWebSocket(app);
   registerInfo(app, services);
   registerMetrics(app, services);
   await registerDocs(app, services);

@@ -31,6 +31,22 @@ it.each([
   ['a wrong field', 'POST', '/api/sessions', JSON_TYPE, '{"name":7}', 'VALIDATION_ERROR'],
   ['plain text', 'POST', '/api/sessions', { 'content-type': 'text/plain' }, '{}', 'UNSUPPORTED_MEDIA_TYPE'],
   [
+    'a compressed body',
+    'POST',
+    '/api/sessions',
+    { ...JSON_TYPE, 'content-encoding': 'gzip' },
+    '{}',
+    'UNSUPPORTED_MEDIA_TYPE',
+  ],
+  [
+    'UTF-16',
+    'POST',
+    '/api/sessions',
+    { 'content-type': 'application/json; charset="utf-16"' },
+    '{}',
+    'UNSUPPORTED_MEDIA_TYPE',
+  ],
+  [
     'a form',
     'POST',
     '/api/sessions',
@@ -53,6 +69,16 @@ it.each([
   const response = await fetch(url + path, { method, headers, ...(body === undefined ? {} : { body }) });
 
   expectProblem({ status: response.status, headers: response.headers, body: await response.json() }, code);
+});
+
+it('explains the address of a WebSocket to whoever opens it in another way', async () => {
+  const { url, createSession } = await startApp();
+
+  const answer = await call('GET', `${url}/api/sessions/${await createSession()}/ws`);
+
+  expectProblem(answer, 'VALIDATION_ERROR', 426);
+  expect(answer.headers.get('upgrade')).toBe('websocket');
+  expect(answer.body.detail).toContain('ws://');
 });
 
 it('names every field that is wrong', async () => {
@@ -136,6 +162,9 @@ it.each([
   ['nothing, declared as JSON', JSON_TYPE, undefined],
   ['an empty object', JSON_TYPE, '{}'],
   ['JSON with a charset', { 'content-type': 'application/json; charset=utf-8' }, '{"name":"a"}'],
+  ['JSON with its charset in quotes', { 'content-type': 'application/json;Charset="UTF-8"' }, '{"name":"a"}'],
+  ['JSON that says that it is not packed', { ...JSON_TYPE, 'content-encoding': 'identity' }, '{"name":"a"}'],
+  ['nothing, declared as packed', { ...JSON_TYPE, 'content-encoding': 'gzip' }, undefined],
 ] as const)('creates a session from %s', async (_what, headers, body) => {
   const { url } = await startApp();
 
@@ -158,7 +187,7 @@ it('hides what it did not expect, and shows it in debug mode without secrets', a
   }
 
   for (const answer of answers) expectProblem(answer, 'INTERNAL_ERROR');
-  expect(answers[0]?.body).not.toHaveProperty('debug');
-  expect(answers[1]?.body.debug).toBe('Error: disk on fire at [hidden]');
+  expect(answers[0]?.body).not.toHaveProperty('details');
+  expect(answers[1]?.body.details).toBe('Error: disk on fire at [hidden]');
   expect(JSON.stringify(answers.map(({ body }) => body))).not.toContain('.ts:');
 });

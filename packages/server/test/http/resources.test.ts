@@ -157,3 +157,19 @@ it('keeps a session alive by what uses it, not by what reads it', async () => {
   expect(await touchedBy('POST', '/runs/00000000-0000-4000-8000-000000000000/cancel')).toBe(true);
   expect(await touchedBy('DELETE', '/engine')).toBe(true);
 });
+
+it('calls the model that answers by the name that events use', async () => {
+  const { url, createSession } = await startApp({ config: { model: 'demo' } });
+  const id = await createSession({ engine_type: 'SinglePassEngine' });
+  await call('POST', `${url}/api/sessions/${id}/commands`, {
+    command: 'prompt',
+    parameters: { prompt: 'x' },
+  });
+
+  const info = await call('GET', `${url}/api/info`);
+  const { events } = (await call('GET', `${url}/api/sessions/${id}/events`)).body;
+
+  const step = events.find(({ event_type }: { event_type: string }) => event_type === 'step_started');
+  expect(info.body.model).toBe('demo:demo');
+  expect(step.payload.model).toBe(info.body.model);
+});

@@ -33,10 +33,10 @@ export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   error: ApiError,
-  debug: string | undefined,
+  details: string | undefined,
 ): void {
   const instance = request.url.split('?', 1)[0] ?? '/';
-  const body = problemBody(error, { instance, requestId: request.id, debug });
+  const body = problemBody(error, { instance, requestId: request.id, details });
   reply
     .code(body.status)
     .headers(problemHeaders(error))

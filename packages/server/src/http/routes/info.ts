@@ -23,7 +23,8 @@ export function registerInfo(app: HttpApp, services: Services): void {
       version: config.values.version,
       server_version: SERVER_VERSION,
       protocol_version: PROTOCOL_VERSION,
-      model: models.defaultModel,
+      // As events call it: `provider:model`, also where the name of the provider is enough to configure it.
+      model: models.resolve().id,
       engine_name: services.engineName,
       engine_types: [...engines.types],
       message_types: [...messages.types],
