@@ -41,13 +41,18 @@ export const liveSchema = z
   })
   .meta({ id: 'Live' });
 
-/** `metadata.KEY=VALUE` pairs come on top; they are matched as text. */
+/** `metadata.KEY=VALUE` pairs come on top, with any key; they are matched as text. */
 export const listSessionsQuerySchema = z
   .object({
     limit: limit(100),
     cursor: pageCursor,
     offset: z.coerce.number().int().min(0).max(1_000_000).optional(),
     status: z.enum(SESSION_STATUSES).optional(),
+    // Stands for all of them in the document, which has no words for a name with a variable part.
+    'metadata.KEY': z.string().optional().meta({
+      description:
+        'Keeps sessions whose metadata has this text at `KEY`, which is any key; may be given for several',
+    }),
   })
   .catchall(z.unknown());
 

@@ -96,7 +96,7 @@ export function asyncApiDocument(config: APIConfig, messages: MessageTypes): obj
   components.publish_event = published;
   return {
     asyncapi: '3.0.0',
-    info: { title, version, description: DESCRIPTION, license: { name: 'MIT' } },
+    info: { title, version, description: DESCRIPTION },
     defaultContentType: 'application/json',
     servers: {
       default: {

@@ -41,7 +41,6 @@ export async function registerOpenApi(app: HttpApp, config: APIConfig): Promise<
         title: config.values.title,
         version: config.values.version,
         description: DESCRIPTION,
-        license: { name: 'MIT', identifier: 'MIT' },
       },
       tags: TAGS,
       components: {

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { startApp } from '../../../../tests/helpers/app.ts';
 import { call } from '../../../../tests/helpers/rest.ts';
 import { createHttpServer } from '../../src/http/server.ts';
+import { expectProblem } from './expect-problem.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the documents are read the way other programs read them.
 type Document = any;
@@ -70,6 +71,30 @@ it('has no schema that nothing uses', async () => {
 
   for (const id of Object.keys(document.components.schemas)) {
     expect(text).toContain(`"#/components/schemas/${id}"`);
+  }
+});
+
+it('names the parameters whose names or places are unusual', async () => {
+  const { paths } = await openapi();
+  const names = (path: string, method: string) =>
+    paths[path][method].parameters.map(({ in: place, name }: Document) => `${place} ${name}`);
+
+  expect(names('/api/sessions', 'get')).toContain('query metadata.KEY');
+  expect(names('/api/sessions/{session_id}/commands', 'post')).toContain('header last-event-id');
+});
+
+it('publishes no licence in the name of whoever runs it', async () => {
+  const { document } = await asyncapi();
+
+  expect((await openapi()).info).not.toHaveProperty('license');
+  expect(document.info).not.toHaveProperty('license');
+});
+
+it('has one reference page, and no other by the way', async () => {
+  const { url } = await startApp();
+
+  for (const path of ['', '/', '/json', '/yaml', '/static/index.html', '/static/swagger-initializer.js']) {
+    expectProblem(await call('GET', `${url}/docs/swagger${path}`), 'NOT_FOUND');
   }
 });
 

@@ -24,7 +24,8 @@ table.fields td:nth-child(2) { width: 30%; }
 code { font: .9em ui-monospace, monospace; }
 small, .none { color: #5b6675; }
 :target { background: #fff6d6; }
-.swagger-ui .info { display: none; }
+.swagger-ui .information-container { display: none; }
+.swagger-ui .scheme-container { margin: 0; padding: 0 0 1rem; background: none; box-shadow: none; }
 `;
 
 export const REFERENCE_JS = `

@@ -1,4 +1,5 @@
 import swaggerUi from '@fastify/swagger-ui';
+import { ApiError } from '@llmgine/protocol';
 import type { FastifyReply } from 'fastify';
 import type { Services } from '../../services.ts';
 import { asyncApiDocument } from '../asyncapi.ts';
@@ -45,7 +46,12 @@ async function registerPages(app: HttpApp, services: Services): Promise<void> {
   app.get('/docs/reference.js', hidden, async (_request, reply) =>
     send(reply, 'text/javascript; charset=utf-8', REFERENCE_JS),
   );
-  await app.register(swaggerUi, { routePrefix: '/docs/swagger', staticCSP: CONTENT_SECURITY_POLICY });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs/swagger',
+    staticCSP: CONTENT_SECURITY_POLICY,
+    // Only its script and its style are used: the pages of its own are no second reference.
+    uiHooks: { onRequest: (_request, _reply, done) => done(new ApiError('NOT_FOUND')) },
+  });
 }
 
 function send(reply: FastifyReply, type: string, text: string): FastifyReply {

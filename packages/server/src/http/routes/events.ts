@@ -31,7 +31,12 @@ export function registerEvents(app: HttpApp, services: Services, streams: EventS
           '`id` is the cursor, `event` the event type, `data` the event.',
         params: sessionParams,
         querystring: listEventsQuerySchema,
-        headers: z.object({ 'last-event-id': z.string().optional() }),
+        headers: z.object({
+          'last-event-id': z
+            .string()
+            .optional()
+            .meta({ description: 'When streaming: the cursor after which to go on; wins over `after`' }),
+        }),
         response: {
           200: jsonOrEvents('A page of events, or the events as they come', eventPageSchema),
           ...problems('SESSION_NOT_FOUND', 'INVALID_CURSOR', 'VALIDATION_ERROR', 'UNAVAILABLE'),
