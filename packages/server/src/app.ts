@@ -54,9 +54,11 @@ export interface AppDescription {
 
 /**
  * Builds an application. Opens the storage, ends the runs that a dead process left behind;
- * `listen` opens the port and takes up the queued runs. Throws `ConfigError` and `StorageInUseError`; nothing stays open then.
+ * `listen` opens the port and takes up the queued runs. Throws `ConfigError`, `StorageInUseError`, and a
+ * `TypeError` for a wrong option or extension; nothing stays open then.
  */
 export async function createApp(options: AppOptions = {}): Promise<App> {
+  assertOptions(options);
   const config = options.config instanceof APIConfig ? options.config : new APIConfig(options.config);
   const logger = options.logger ?? createLogger({ ...config.values, redact: (line) => config.redact(line) });
   for (const warning of config.warnings) logger.warn(warning);
@@ -74,6 +76,15 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     await opened.disposeAsync().catch((failure: unknown) => report('close', failure));
     throw error;
   }
+}
+
+const OPTIONS = ['config', 'apiFactory', 'logger'] as const satisfies readonly (keyof AppOptions)[];
+
+/** A misspelt option would be one that has no effect. */
+function assertOptions(options: AppOptions): void {
+  const unknown = Object.keys(options).find((name) => !(OPTIONS as readonly string[]).includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`createApp has no option ${JSON.stringify(unknown)}; it has: ${OPTIONS.join(', ')}`);
 }
 
 type Report = (stage: string, error: unknown) => void;

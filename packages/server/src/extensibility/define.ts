@@ -2,6 +2,7 @@ import type { Json, PromptParameters } from '@llmgine/protocol';
 import type { z } from 'zod';
 import type { EngineCommand, EngineContext, EngineDefinition, EngineServices } from '../engines/types.ts';
 import type { ToolDefinition } from '../tools/types.ts';
+import { assertFunction, assertObjectSchema } from './check.ts';
 
 export type EngineCommands = Readonly<Record<string, EngineCommand>>;
 
@@ -32,7 +33,7 @@ export interface TypedEngine<Commands extends EngineCommands> {
 }
 
 /**
- * An engine type of your own.
+ * An engine type of your own. Throws a `TypeError` when a part of it is missing or no Zod 4 schema of an object.
  *
  * @example
  * const echoEngine = defineEngine({
@@ -52,10 +53,25 @@ export function defineEngine<
   Config extends z.ZodType,
   const Commands extends EngineCommands = Record<never, never>,
 >(definition: TypedEngineDefinition<Config, Commands>): EngineDefinition<Config> {
+  const { type, config, commands = {} } = definition;
+  assertObjectSchema(`The config of engine ${JSON.stringify(type)}`, config);
+  for (const [name, { parameters }] of Object.entries<EngineCommand>(commands)) {
+    assertObjectSchema(
+      `The parameters of ${JSON.stringify(name)} of engine ${JSON.stringify(type)}`,
+      parameters,
+    );
+  }
+  assertFunction(`"create" of engine ${JSON.stringify(type)}`, definition.create);
   return Object.freeze({ ...definition }) as EngineDefinition<Config>;
 }
 
-/** A tool that models may call, typed by the schema of its parameters. */
+/**
+ * A tool that models may call, typed by the schema of its parameters. Throws a `TypeError` when JSON Schema, which is what
+ * models read, cannot say that schema.
+ */
 export function defineTool<Schema extends z.ZodType>(tool: ToolDefinition<Schema>): ToolDefinition<Schema> {
+  const { name, parameters, execute } = tool;
+  assertObjectSchema(`The parameters of tool ${JSON.stringify(name)}`, parameters, 'throw');
+  assertFunction(`"execute" of tool ${JSON.stringify(name)}`, execute);
   return Object.freeze({ ...tool });
 }

@@ -13,8 +13,16 @@ export class EngineConfiguration {
   readonly engineName: string;
   readonly customConfig: Readonly<JsonObject>;
 
-  constructor({ engineName, customConfig = {} }: EngineConfigurationOptions) {
+  constructor(options: EngineConfigurationOptions) {
+    // For plain JavaScript; `options` may be missing altogether there.
+    const { engineName, customConfig = {} } = options ?? {};
+    if (typeof engineName !== 'string') {
+      throw new TypeError(
+        "An EngineConfiguration needs a name: new EngineConfiguration({ engineName: 'Mine' })",
+      );
+    }
     this.engineName = engineName;
     this.customConfig = frozenCopy(customConfig);
+    Object.freeze(this);
   }
 }

@@ -1,5 +1,5 @@
 /** ExtensibleAPIFactory: where everything that an application adds to the server is put together. */
-import { type CustomEventType, customEventTypeSchema, engineTypeSchema } from '@llmgine/protocol';
+import { type CustomEventType, customEventTypeSchema } from '@llmgine/protocol';
 import type { z } from 'zod';
 import type { EngineDefinition } from '../engines/types.ts';
 import type { MessageTypes } from '../handlers/registry.ts';
@@ -7,18 +7,20 @@ import type { ModelProvider } from '../models/types.ts';
 import type { ToolDefinition } from '../tools/types.ts';
 import type { Messaging } from '../ws/messaging.ts';
 import type { ApplicationCallbacks } from './callbacks.ts';
-import { defineEngine, type EngineCommands, type TypedEngineDefinition } from './define.ts';
+import { assertFunction, assertMessageModel, assertObjectSchema } from './check.ts';
+import { type CustomHandler, handlingBy } from './custom-handler.ts';
+import { defineEngine, defineTool, type EngineCommands, type TypedEngineDefinition } from './define.ts';
 import { EngineConfiguration } from './engine-configuration.ts';
-import type { BaseHandler, MessageFunction } from './handler.ts';
+import type { MessageFunction } from './handler.ts';
 import { type CustomHandling, registerHandling } from './handling.ts';
 import type { MessageModel, WSMessage } from './messages.ts';
 import type { CustomRouter, MountedRouter } from './router.ts';
 
-type AnyHandler = BaseHandler<WSMessage<object>>;
+const ENGINE_TYPE = /^[^\s\p{C}]{1,100}$/u;
 
 /**
  * What an application adds to the server: `createApp({ apiFactory })`. Nothing is global: one factory can build several
- * applications. Wrong names and names that are taken are a `TypeError`, at the latest when the application is made.
+ * applications, but once it has built one, nothing can be added. Wrong names and names that are taken are a `TypeError`, at the latest when the application is made.
  */
 export class ExtensibleAPIFactory {
   readonly configuration: EngineConfiguration;
@@ -29,27 +31,16 @@ export class ExtensibleAPIFactory {
   readonly #callbacks: ApplicationCallbacks[] = [];
   readonly #messages: (() => CustomHandling)[] = [];
   readonly #events: (readonly [CustomEventType, z.ZodType])[] = [];
+  #isUsed = false;
 
   constructor(configuration: EngineConfiguration = new EngineConfiguration({ engineName: 'llmgine' })) {
     this.configuration = configuration;
   }
 
   /** A handler class, of which every application gets an instance, or an instance that they share. */
-  registerCustomHandler(messageType: string, handler: (new () => AnyHandler) | AnyHandler): this {
-    this.#messages.push(() => {
-      const instance = typeof handler === 'function' ? new handler() : handler;
-      if (instance.messageType !== messageType || instance.requestModel.type !== messageType) {
-        throw new TypeError(
-          `${instance.constructor.name} handles ${JSON.stringify(instance.messageType)} with the model of ` +
-            `${JSON.stringify(instance.requestModel.type)}, but is registered for ${JSON.stringify(messageType)}`,
-        );
-      }
-      return {
-        request: instance.requestModel,
-        response: instance.responseModel,
-        handle: (message, context) => instance.handle(message, context, context.sessionId),
-      };
-    });
+  registerCustomHandler(messageType: string, handler: CustomHandler): this {
+    this.#assertOpen();
+    this.#messages.push(() => handlingBy(messageType, handler));
     return this;
   }
 
@@ -59,6 +50,11 @@ export class ExtensibleAPIFactory {
     handle: MessageFunction<Request>,
     options: { readonly response?: MessageModel } = {},
   ): this {
+    this.#assertOpen();
+    assertMessageModel('What registerMessage takes', request);
+    assertFunction(`The handler of ${JSON.stringify(request.type)}`, handle);
+    if (options.response)
+      assertMessageModel(`The response to ${JSON.stringify(request.type)}`, options.response);
     this.#messages.push(() => ({
       request,
       response: options.response,
@@ -69,18 +65,22 @@ export class ExtensibleAPIFactory {
 
   /** Payloads of this event are validated, whoever publishes it: an engine, a client or a back end. */
   registerEvent(eventType: CustomEventType, schema: z.ZodType): this {
+    this.#assertOpen();
     if (!customEventTypeSchema.safeParse(eventType).success) {
       throw new TypeError(`Event type ${JSON.stringify(eventType)} is not "custom:" and a name`);
     }
+    assertObjectSchema(`The schema of event ${JSON.stringify(eventType)}`, schema);
     this.#events.push([eventType, schema]);
     return this;
   }
 
   /** Routes below a prefix, for example `/api/translations`. */
   registerCustomRouter(prefix: string, router: CustomRouter): this {
+    this.#assertOpen();
     if (!/^\/[^\s?#]*[^\s?#/]$/.test(prefix)) {
       throw new TypeError(`A router needs a path such as "/api/notes", not ${JSON.stringify(prefix)}`);
     }
+    assertFunction(`The router at ${prefix}`, router);
     this.#routers.push({ prefix, router });
     return this;
   }
@@ -88,9 +88,10 @@ export class ExtensibleAPIFactory {
   registerEngine<Config extends z.ZodType, const Commands extends EngineCommands = Record<never, never>>(
     definition: TypedEngineDefinition<Config, Commands>,
   ): this {
-    if (!engineTypeSchema.safeParse(definition.type).success) {
+    this.#assertOpen();
+    if (!ENGINE_TYPE.test(definition.type)) {
       throw new TypeError(
-        `Engine type ${JSON.stringify(definition.type)} is not a name of 1 to 100 characters`,
+        `Engine type ${JSON.stringify(definition.type)} is not a name of 1 to 100 characters without spaces`,
       );
     }
     this.#engines.push(defineEngine(definition) as unknown as EngineDefinition);
@@ -98,12 +99,14 @@ export class ExtensibleAPIFactory {
   }
 
   registerTool<Schema extends z.ZodType>(tool: ToolDefinition<Schema>): this {
-    this.#tools.push(tool as unknown as ToolDefinition);
+    this.#assertOpen();
+    this.#tools.push(defineTool(tool) as unknown as ToolDefinition);
     return this;
   }
 
   /** Makes the models called `NAME:…`. One with the name of a built-in provider replaces it. */
   registerModelProvider(provider: ModelProvider): this {
+    this.#assertOpen();
     if (!/^[a-z0-9-]+$/.test(provider.name)) {
       throw new TypeError(`Provider name ${JSON.stringify(provider.name)} must be of a-z, 0-9 and "-"`);
     }
@@ -112,6 +115,7 @@ export class ExtensibleAPIFactory {
   }
 
   on(callbacks: ApplicationCallbacks): this {
+    this.#assertOpen();
     this.#callbacks.push(callbacks);
     return this;
   }
@@ -138,9 +142,17 @@ export class ExtensibleAPIFactory {
 
   /** @internal Puts the message types and events into the registry of one application. */
   registerMessages(types: MessageTypes, messaging: () => Messaging): void {
+    this.#isUsed = true;
     for (const make of this.#messages) {
       registerHandling(types, make(), { messaging, configuration: this.configuration });
     }
     for (const [eventType, schema] of this.#events) types.registerEvent(eventType, schema);
+  }
+
+  #assertOpen(): void {
+    if (!this.#isUsed) return;
+    throw new TypeError(
+      'This factory has built an application already: register everything before createApp',
+    );
   }
 }

@@ -1,5 +1,6 @@
 import type { MessageId } from '@llmgine/protocol';
 import type { z } from 'zod';
+import { assertObjectSchema } from './check.ts';
 
 /** A message of the wire: `{ type, data }`, with the `message_id` that the client gave it. */
 export class WSMessage<Data extends object = Record<string, unknown>> {
@@ -46,7 +47,8 @@ export interface MessageClass<Schema extends z.ZodType<object>> {
 
 /**
  * A message type of your own, as a class: its name and the schema of its `data`. The schema validates what clients send
- * before the handler runs, types it there, and documents it in `/api/info`, `/asyncapi.json` and `/docs`.
+ * before the handler runs, types it there, and documents it in `/api/info`, `/asyncapi.json` and `/docs`. Throws a
+ * `TypeError` for what is no Zod 4 schema of an object.
  *
  * @example
  * class CustomRequest extends defineMessage('custom_request', z.object({ custom_data: z.string() })) {}
@@ -57,6 +59,7 @@ export function defineMessage<Schema extends z.ZodType<object>>(
   schema: Schema,
   options: { readonly description?: string } = {},
 ): MessageClass<Schema> {
+  assertObjectSchema(`The schema of message ${JSON.stringify(type)}`, schema);
   return class DefinedMessage extends WSMessage<z.output<Schema>> {
     static readonly type = type;
     static readonly schema = schema;

@@ -39,6 +39,15 @@ export async function mountRouters(
     session: (principal, sessionId) => new SessionHandle(services, principal, sessionId),
   };
   for (const { prefix, router } of routers) {
-    await http.register(async (scope) => router(scope as unknown as HttpApp, context), { prefix });
+    const mount = async (scope: unknown) => {
+      try {
+        await router(scope as HttpApp, context);
+      } catch (error) {
+        throw (error as { code?: unknown } | null)?.code === 'FST_ERR_DUPLICATED_ROUTE'
+          ? new TypeError(`The router at ${prefix}: ${(error as Error).message}`, { cause: error })
+          : error;
+      }
+    };
+    await http.register(mount, { prefix });
   }
 }

@@ -118,6 +118,7 @@ test('the configuration of an extension is frozen, and the original is not', () 
   customConfig.nested.a = 2;
 
   expect(configuration.customConfig).toEqual({ nested: { a: 1 } });
+  expect(() => Object.assign(configuration, { engineName: 'Two' })).toThrow(TypeError);
   expect(() => Object.assign(configuration.customConfig.nested as object, { a: 3 })).toThrow(TypeError);
 });
 

@@ -1,0 +1,38 @@
+/**
+ * What the types say, for those who write plain JavaScript: it is a `TypeError` where it is registered, and not a failure
+ * of whoever meets it first.
+ */
+import { z } from 'zod';
+import type { MessageModel } from './messages.ts';
+
+/**
+ * Objects are what travels, so a schema has to take one. `any` lets through what JSON Schema cannot say (a date, say),
+ * as the documents of the server do; `throw` does not.
+ */
+export function assertObjectSchema(what: string, schema: unknown, unrepresentable: 'any' | 'throw' = 'any') {
+  if (!(schema instanceof z.core.$ZodType)) {
+    throw new TypeError(`${what} must be a schema of Zod 4, such as z.object({ text: z.string() })`);
+  }
+  let type: unknown;
+  try {
+    ({ type } = z.toJSONSchema(schema, { io: 'input', unrepresentable }));
+  } catch (error) {
+    throw new TypeError(`${what} cannot be described: ${(error as Error).message}`, { cause: error });
+  }
+  if (type !== undefined && type !== 'object') {
+    throw new TypeError(`${what} must be the schema of an object, not of: ${String(type)}`);
+  }
+}
+
+export function assertFunction(what: string, value: unknown) {
+  if (typeof value !== 'function') throw new TypeError(`${what} must be a function`);
+}
+
+export function assertMessageModel(what: string, model: unknown) {
+  const { type, schema } = (model ?? {}) as Partial<MessageModel>;
+  if (typeof model === 'function' && typeof type === 'string' && schema instanceof z.core.$ZodType) return;
+  throw new TypeError(
+    `${what} must be a class that defineMessage makes, because its schema validates what clients send: ` +
+      "class Greet extends defineMessage('greet', z.object({ name: z.string() })) {}",
+  );
+}
