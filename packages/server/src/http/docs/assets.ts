@@ -32,7 +32,8 @@ export const REFERENCE_JS = `
 const address = document.querySelector('#ws-address');
 address.textContent = address.textContent.replace('ws://HOST', location.origin.replace(/^http/, 'ws'));
 SwaggerUIBundle({
-  url: '/openapi.json',
+  // Absolute: a script may not fetch what is relative to an address with a user and a password.
+  url: location.origin + '/openapi.json',
   dom_id: '#swagger-ui',
   layout: 'BaseLayout',
   presets: [SwaggerUIBundle.presets.apis],

@@ -26,12 +26,9 @@ const commandHeaders = z.object({
     .string()
     .optional()
     .meta({ description: '`respond-async`: answer 202 at once', examples: ['respond-async'] }),
-  'last-event-id': z
-    .string()
-    .optional()
-    .meta({
-      description: 'When streaming: the cursor after which to go on, instead of the beginning of the run',
-    }),
+  'last-event-id': z.string().optional().meta({
+    description: 'When streaming: the cursor after which to go on, instead of the beginning of the run',
+  }),
 });
 
 export function registerCommands(app: HttpApp, services: Services, streams: EventStreams): void {
