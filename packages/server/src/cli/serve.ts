@@ -37,8 +37,6 @@ export async function serve(options: ServeOptions): Promise<number> {
     process.stderr.write(`llmgine: ${line}\n`);
     if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     return exitCode;
-  } finally {
-    signals.ignore();
   }
 }
 

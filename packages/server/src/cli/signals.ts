@@ -15,11 +15,11 @@ export interface StopSignals {
   readonly first: Promise<StopSignal>;
   /** Resolves with the next one that is no echo of the first. */
   readonly second: Promise<StopSignal>;
-  ignore(): void;
 }
 
+/** For the rest of the process: without a listener, an echo that comes while it exits would look like a crash. */
 export function listenForSignals(
-  source: Pick<EventEmitter, 'on' | 'off'> = process,
+  source: Pick<EventEmitter, 'on'> = process,
   now: () => number = performance.now.bind(performance),
 ): StopSignals {
   const first = Promise.withResolvers<StopSignal>();
@@ -34,11 +34,5 @@ export function listenForSignals(
     }
   };
   for (const signal of STOP_SIGNALS) source.on(signal, onSignal);
-  return {
-    first: first.promise,
-    second: second.promise,
-    ignore: () => {
-      for (const signal of STOP_SIGNALS) source.off(signal, onSignal);
-    },
-  };
+  return { first: first.promise, second: second.promise };
 }

@@ -48,11 +48,3 @@ test('another signal is a second one at once', async () => {
 
   expect(await second()).toBe('SIGINT');
 });
-
-test('whoever ignores them leaves nothing behind', () => {
-  const { source, signals } = listen();
-
-  signals.ignore();
-
-  expect(source.eventNames()).toEqual([]);
-});
