@@ -247,8 +247,11 @@ export class Execution {
       return null;
     }
     if (error instanceof ApiError) {
-      this.#logger.warn({ err: error }, 'run failed');
-      return failed(error.code, error.message);
+      // Expected failures say what they are; a stack is for what led to them unexpectedly.
+      const unexpected = error.cause !== undefined && !(error.cause instanceof ApiError);
+      const { code, message: detail } = error;
+      this.#logger.warn({ code, detail, ...(unexpected ? { err: error.cause } : {}) }, 'run failed');
+      return failed(code, detail);
     }
     this.#logger.error({ err: error }, 'run failed');
     return failed('INTERNAL_ERROR', this.#options.details(error));
