@@ -12,7 +12,8 @@ import { connect, createSession } from './client.ts';
 test('it serves translations and stops when it is told to', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'translation-'));
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-  const [, ...args] = manifest.scripts.start.split(' ');
+  const [exec, node, ...args] = manifest.scripts.start.split(' ');
+  expect([exec, node]).toEqual(['exec', 'node']);
   const server = spawn(process.execPath, args, {
     cwd: join(import.meta.dirname, '..'),
     env: {
