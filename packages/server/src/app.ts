@@ -302,7 +302,7 @@ export class App {
       storage: services.storage.description,
       auth: values.key
         ? 'every caller needs the key in LLMGINE_API_KEY'
-        : 'callers on this machine only; set LLMGINE_API_KEY to let others in with a key',
+        : 'callers on this machine only; set LLMGINE_API_KEY to let others in, and behind any proxy',
     };
   }
 }

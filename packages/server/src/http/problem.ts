@@ -109,7 +109,9 @@ export function toApiError(error: unknown): ApiError {
     const text = first ? `${first.path ? `${first.path}: ` : ''}${first.message}` : undefined;
     return new ApiError('VALIDATION_ERROR', text, { errors, cause: error });
   }
-  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
+  // Anything can be thrown, also nothing.
+  const thrown = (error ?? {}) as { code?: string; statusCode?: number; message?: string };
+  const { code, statusCode, message } = thrown;
   const known = FRAMEWORK_CODES[code ?? ''] ?? STATUS_CODES[statusCode ?? 0];
   if (known) return new ApiError(known, undefined, { cause: error });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

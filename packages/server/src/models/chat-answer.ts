@@ -143,7 +143,8 @@ export class ChatAnswer {
   }
 
   #unifiedReason(): FinishReason {
-    const reason = FINISH[this.#finishReason ?? ''] ?? 'other';
+    const said = this.#finishReason ?? '';
+    const reason = (Object.hasOwn(FINISH, said) ? FINISH[said] : undefined) ?? 'other';
     if (reason === 'stop' && this.#refused) return 'content_filter';
     // Not every server says `tool_calls` when it calls tools.
     if ((reason === 'stop' || reason === 'other') && this.#calls.length > 0) return 'tool_calls';

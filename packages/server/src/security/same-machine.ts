@@ -11,13 +11,23 @@ const FORWARDING_HEADERS = new Set([
   'x-original-for',
   'x-original-host',
   'x-original-forwarded-for',
-  'x-envoy-external-address',
   'true-client-ip',
   'cf-connecting-ip',
   'cf-ray',
   'cdn-loop',
   'fastly-client-ip',
   'fly-client-ip',
+  'client-ip',
+  'proxy-connection',
+  'x-amzn-trace-id',
+  'cf-visitor',
+  'cf-ipcountry',
+  'x-azure-clientip',
+  'x-azure-socketip',
+  'x-appengine-user-ip',
+  'x-vercel-forwarded-for',
+  'x-nf-client-connection-ip',
+  'tailscale-user-login',
 ]);
 const LOOPBACK = /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$/i;
 
@@ -38,7 +48,10 @@ const MAX_NAME = 50;
 /**
  * Null when the caller sits on this machine: a loopback peer, nothing that a proxy adds, and a `Host` and `Origin` of this
  * machine. `Host` stops DNS rebinding (a foreign name that points to 127.0.0.1), `Origin` stops foreign pages in the
- * browser of this machine. HTTP/1.0 is refused because it is what a proxy speaks that adds no headers.
+ * browser of this machine. HTTP/1.0 is refused because old proxies speak it that add no headers.
+ *
+ * A proxy on this machine that speaks HTTP/1.1, adds nothing and sends a local `Host` cannot be told from a local caller:
+ * behind any proxy a key has to be configured.
  */
 export function foreignSign(request: GateRequest): ForeignSign | null {
   const { rawHeaders, headers } = request;
@@ -67,7 +80,8 @@ export function foreignSign(request: GateRequest): ForeignSign | null {
 function forwardingHeader(rawHeaders: readonly string[]): string | undefined {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
-    if (name.startsWith('x-forwarded') || FORWARDING_HEADERS.has(name)) return rawHeaders[i];
+    if (name.startsWith('x-forwarded') || name.startsWith('x-envoy-') || FORWARDING_HEADERS.has(name))
+      return rawHeaders[i];
   }
   return undefined;
 }

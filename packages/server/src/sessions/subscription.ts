@@ -32,6 +32,7 @@ export class Subscription {
   readonly #sink: EventSink;
   readonly #leave: () => void;
   #state: 'new' | 'live' | 'reading' | 'full' | 'closed' = 'new';
+  #resuming = false;
   /** The newest event that was heard of. */
   #heard = 0;
   /** The last event delivered; set by the log before the start. */
@@ -51,7 +52,13 @@ export class Subscription {
 
   /** The sink has room again. */
   resume(): void {
-    if (this.#state === 'full') this.#read();
+    if (this.#state !== 'full' || this.#resuming) return;
+    this.#resuming = true;
+    // Later: a sink may have room again while it is being uncorked, in the middle of a delivery.
+    setImmediate(() => {
+      this.#resuming = false;
+      if (this.#state === 'full') this.#read();
+    });
   }
 
   close(): void {

@@ -276,3 +276,22 @@ it('lists, shows and cancels runs', async () => {
   expectProblem(await call('GET', `${session}/runs/${randomUUID()}`), 'RUN_NOT_FOUND');
   expectProblem(await call('POST', `${session}/runs/${randomUUID()}/cancel`), 'RUN_NOT_FOUND');
 });
+
+it('streams a result that is larger than what may be unsent, also to who attaches later', async () => {
+  const size = 1_500_000;
+  const { session } = await start(() => 'x'.repeat(size));
+  const open = () =>
+    TestStream.open(`${session}/commands`, {
+      method: 'POST',
+      body: prompt('large'),
+      headers: { 'idempotency-key': 'large' },
+    });
+  const results = [];
+  for (const stream of [await open(), await open()]) {
+    results.push(await stream.find(({ event }) => event === 'command_result'));
+  }
+  for (const { data } of results) {
+    expect(data.status).toBe('completed');
+    expect(data.result).toHaveLength(size);
+  }
+});

@@ -91,6 +91,7 @@ it('finds sessions by their metadata', async () => {
   expect(await find('metadata.project=a&metadata.n=7')).toEqual([wanted]);
   expect(await find('metadata.project=a&metadata.n=8')).toEqual([]);
   expect(await find(`metadata.project=${encodeURIComponent("' OR 1=1 --")}`)).toEqual([]);
+  expect(await find('metadata.__proto__=x')).toEqual([]);
   expect(await find('project=c&metadata.=x')).toHaveLength(2);
   expectProblem(await call('GET', `${url}/api/sessions?metadata.a=1&metadata.a=2`), 'VALIDATION_ERROR');
 });

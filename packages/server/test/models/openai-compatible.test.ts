@@ -189,6 +189,7 @@ describe('the answer', () => {
     ['function_call', 'tool_calls'],
     ['content_filter', 'content_filter'],
     ['something_new', 'other'],
+    ['constructor', 'other'],
   ])('%s is %s', async (wire, ours) => {
     const { finish } = await run({ steps: [{ text: 'Hello' }], finish: wire });
 

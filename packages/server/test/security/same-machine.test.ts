@@ -80,6 +80,9 @@ it.each([
     'Fly-Client-IP: 127.0.0.1',
     'CDN-Loop: cloudflare',
     'X-Original-Host: localhost',
+    'X-Envoy-Attempt-Count: 1',
+    'X-Amzn-Trace-Id: Root=1',
+    'Tailscale-User-Login: a',
   ].map((header): [string, string[]] => [`"${header}"`, [LOCAL, header]]),
 ])('keeps %s out', async (_what, headers) => {
   const gate = await startGate();

@@ -253,3 +253,34 @@ test('subscribing to what is not there leaves nothing behind', async () => {
   );
   expect(left).toHaveBeenCalledOnce();
 });
+
+test('a sink that has room again while it is uncorked leads to one reader, not to several', async () => {
+  const { log, key, storage, publish } = await openLossyLog();
+  await publish(1000);
+  let reading = 0;
+  let most = 0;
+  const read = storage.readEvents.bind(storage);
+  vi.spyOn(storage, 'readEvents').mockImplementation(async (...args) => {
+    most = Math.max(most, ++reading);
+    const page = await read(...args);
+    reading--;
+    return page;
+  });
+  const sink = recordingSink();
+  const { subscription } = await log.subscribe(key, {
+    after: 'epoch-1:0',
+    sink: {
+      ...sink,
+      // Full after each event, and empty as soon as it may write, as a fast socket is.
+      write: (one) => {
+        sink.events.push(one);
+        return false;
+      },
+      uncork: () => subscription.resume(),
+    },
+  });
+  subscription.start();
+  await expect.poll(() => sink.events.length).toBe(1000);
+  expect(seqsOf(sink.events)).toEqual(upTo(1000));
+  expect(most).toBe(1);
+});

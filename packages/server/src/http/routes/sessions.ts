@@ -108,7 +108,7 @@ export function registerSessions(app: HttpApp, services: Services): void {
 }
 
 function metadataFilter(query: Record<string, unknown>): Record<string, string> | undefined {
-  const filter: Record<string, string> = {};
+  const filter: [string, string][] = [];
   for (const [name, value] of Object.entries(query)) {
     const key = name.startsWith(METADATA_PREFIX) ? name.slice(METADATA_PREFIX.length) : '';
     if (key === '') continue;
@@ -116,7 +116,7 @@ function metadataFilter(query: Record<string, unknown>): Record<string, string> 
       const message = 'must be given once';
       throw new ApiError('VALIDATION_ERROR', `${name}: ${message}`, { errors: [{ path: name, message }] });
     }
-    filter[key] = value;
+    filter.push([key, value]);
   }
-  return Object.keys(filter).length > 0 ? filter : undefined;
+  return filter.length > 0 ? Object.fromEntries(filter) : undefined;
 }

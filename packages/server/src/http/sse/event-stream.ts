@@ -5,13 +5,6 @@ import type { LogEvent } from '../../storage/log-event.ts';
 
 const RETRY_MS = 2000;
 
-export interface EventStreamLimits {
-  /** Unsent bytes beyond which nothing more is written. */
-  readonly maxBuffer: number;
-  /** Milliseconds without progress after which a full stream is ended. */
-  readonly stallMs: number;
-}
-
 /**
  * One response of server-sent events. It holds nothing itself: when the socket is full, `write` says so and the
  * subscription reads on from the log once there is room. A peer that does not read is cut off; it may resume.
@@ -19,16 +12,19 @@ export interface EventStreamLimits {
 export class EventStream {
   readonly sessionId: string;
   readonly #response: ServerResponse;
-  readonly #limits: EventStreamLimits;
+  readonly #stallMs: number;
   #subscription: Subscription | null = null;
   #cursor: string;
   #stall: NodeJS.Timeout | null = null;
 
-  /** Sends the headers, and the cursor, so that a client which drops before the first event resumes without a gap. */
-  constructor(reply: FastifyReply, sessionId: string, cursor: string, limits: EventStreamLimits) {
+  /**
+   * Sends the headers, and the cursor, so that a client which drops before the first event resumes without a gap. A full
+   * stream that makes no progress for `stallMs` milliseconds is ended.
+   */
+  constructor(reply: FastifyReply, sessionId: string, cursor: string, stallMs: number) {
     this.sessionId = sessionId;
     this.#cursor = cursor;
-    this.#limits = limits;
+    this.#stallMs = stallMs;
     reply.hijack();
     this.#response = reply.raw;
     for (const [name, value] of Object.entries(reply.getHeaders())) {
@@ -101,10 +97,6 @@ export class EventStream {
   }
 
   #write(text: string): boolean {
-    if (this.#response.writableLength > this.#limits.maxBuffer) {
-      this.#response.destroy();
-      return false;
-    }
     const room = this.#response.write(text);
     if (!room) this.#watchStall();
     return room;
@@ -122,7 +114,7 @@ export class EventStream {
       this.#stall = null;
       if (this.#response.writableLength < before) this.#watchStall();
       else this.#response.destroy();
-    }, this.#limits.stallMs);
+    }, this.#stallMs);
     this.#stall.unref();
   }
 

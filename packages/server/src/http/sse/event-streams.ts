@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { Services } from '../../services.ts';
 import type { EventSink } from '../../sessions/subscription.ts';
 import type { SessionKey } from '../../storage/types.ts';
-import { EventStream, type EventStreamLimits } from './event-stream.ts';
+import { EventStream } from './event-stream.ts';
 
 const HEARTBEAT_MS = 15_000;
 /** Clients that were sent away come back spread over this time. */
@@ -18,16 +18,15 @@ export interface OpenOptions {
 /** The open event streams of one application: one heartbeat timer for all of them. */
 export class EventStreams {
   readonly #services: Services;
-  readonly #limits: EventStreamLimits;
+  readonly #stallMs: number;
   readonly #leaveCluster: () => void;
   readonly #streams = new Map<string, Set<EventStream>>();
   #heartbeat: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(services: Services) {
-    const { websocketMaxBuffer, websocketStallTimeout } = services.config.values;
     this.#services = services;
-    this.#limits = { maxBuffer: websocketMaxBuffer, stallMs: websocketStallTimeout * 1000 };
+    this.#stallMs = services.config.values.websocketStallTimeout * 1000;
     this.#leaveCluster = services.cluster.onNotice(({ sessionId }) => this.#closeSession(sessionId));
   }
 
@@ -57,7 +56,7 @@ export class EventStreams {
       subscription.close();
       throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 1 });
     }
-    stream = new EventStream(reply, key.sessionId, cursor, this.#limits);
+    stream = new EventStream(reply, key.sessionId, cursor, this.#stallMs);
     target = options.sink?.(stream) ?? stream;
     this.#add(stream);
     if (resyncRequired) stream.send('resync_required', { cursor, resync_required: true });
