@@ -16,7 +16,8 @@ export {
 
 /** Shorter texts are placeholders such as `none`; taking them out of a text would only garble it. */
 const MIN_SECRET = 8;
-const URL_CREDENTIALS = /(?<=:\/\/)[^\s/@]*@/g;
+/** Within one string of a line of JSON: it must not swallow the end of a field. */
+const URL_CREDENTIALS = /(?<=:\/\/)[^\s/@"\\]*@/g;
 
 /** Credentials of providers come from the variables that their own tools use; they are no settings and never shown. */
 export interface ProviderEnvironment {

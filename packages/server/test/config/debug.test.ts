@@ -79,6 +79,28 @@ test('a log line holds no credential, whatever was thrown', () => {
   expect(lines[0]).not.toContain('bootstrap-key');
 });
 
+test('a log line stays JSON with all its fields, whatever stands after an address', () => {
+  const lines: string[] = [];
+  const config = new APIConfig({}, { env: {} });
+  const stream = { write: (line: string) => void lines.push(line) };
+  const logger = createLogger({ ...config.values, redact: (line) => config.redact(line) }, stream);
+  const quote = JSON.stringify({ base: 'http://localhost', user: 'a@b.c' });
+
+  logger.info({
+    base: 'http://localhost:3000',
+    user: { email: 'a@b.c' },
+    quote,
+    url: 'http://me:hunter2@host',
+  });
+
+  expect(JSON.parse(lines[0] as string)).toMatchObject({
+    base: 'http://localhost:3000',
+    user: { email: 'a@b.c' },
+    quote,
+    url: 'http://[hidden]@host',
+  });
+});
+
 test('a whole server at the lowest log level writes no credential', async () => {
   const server = await startServer({
     LLMGINE_API_DEBUG: 'true',
