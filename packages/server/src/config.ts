@@ -3,9 +3,11 @@ import { inspect } from 'node:util';
 import { readEnvironment, type Variables } from './config/environment.ts';
 import type { ConfigError } from './config/error.ts';
 import { loadValues } from './config/load.ts';
+import { type ProviderEnvironment, readProviders } from './config/providers.ts';
 import { type ConfigInput, type ConfigKey, type ConfigValues, SECRET_KEYS } from './config/schema.ts';
 
 export { ConfigError } from './config/error.ts';
+export type { ProviderEnvironment } from './config/providers.ts';
 export {
   type ConfigInput,
   type ConfigKey,
@@ -18,12 +20,6 @@ export {
 const MIN_SECRET = 8;
 /** Within one string of a line of JSON: it must not swallow the end of a field. */
 const URL_CREDENTIALS = /(?<=:\/\/)[^\s/@"\\]*@/g;
-
-/** Credentials of providers come from the variables that their own tools use; they are no settings and never shown. */
-export interface ProviderEnvironment {
-  readonly OPENAI_API_KEY?: string;
-  readonly OPENAI_BASE_URL?: string;
-}
 
 export interface APIConfigOptions {
   /** Default: the environment of the process, on top of `.env` in the working directory. */
@@ -48,18 +44,12 @@ export class APIConfig {
 
   constructor(overrides: Partial<ConfigInput> = {}, options: APIConfigOptions = {}) {
     const environment = readEnvironment(options.env);
-    const { variables, warnings } = environment;
     const { values, refuse } = loadValues({ overrides, environment, file: options.file });
     this.values = values;
     this.#refuse = refuse;
-    this.warnings = Object.freeze(warnings);
-    const apiKey = variables.get('OPENAI_API_KEY');
-    const baseUrl = variables.get('OPENAI_BASE_URL');
-    this.providers = Object.freeze({
-      ...(apiKey === undefined ? {} : { OPENAI_API_KEY: apiKey }),
-      ...(baseUrl === undefined ? {} : { OPENAI_BASE_URL: baseUrl }),
-    });
-    this.#secrets = [this.values.key, apiKey]
+    this.warnings = Object.freeze(environment.warnings);
+    this.providers = readProviders(environment);
+    this.#secrets = [this.values.key, this.providers.OPENAI_API_KEY]
       .filter((secret) => secret !== undefined && secret.length >= MIN_SECRET)
       .flatMap((secret) => [secret as string, JSON.stringify(secret).slice(1, -1)]);
     Object.freeze(this);

@@ -61,6 +61,26 @@ test.each([
   expect(load({ LLMGINE_API_DEBUG: text }).values.debug).toBe(value);
 });
 
+test('credentials of a provider lose the line break that a secret in a file ends with', () => {
+  const env = { OPENAI_API_KEY: 'sk-provider-key\n', OPENAI_BASE_URL: ' http://localhost:11434/v1\n' };
+
+  expect(load(env).providers).toEqual({
+    OPENAI_API_KEY: 'sk-provider-key',
+    OPENAI_BASE_URL: 'http://localhost:11434/v1',
+  });
+  expect(load({ OPENAI_API_KEY: ' \n' }).providers).toEqual({});
+});
+
+test.each(['sk-one\nsk-two', 'sk-provider\u2026', 'sk-\u0000'])(
+  'a key of a provider that cannot stand in a header is refused without being shown: %j',
+  (key) => {
+    const message = messageOf(() => load({ OPENAI_API_KEY: key }));
+
+    expect(message).toMatch(/^OPENAI_API_KEY is \(hidden\), but must be /);
+    expect(message).not.toContain('sk-');
+  },
+);
+
 test('lists are separated by commas', () => {
   const { values } = load({ LLMGINE_API_CORS_ORIGINS: 'https://a.example, https://b.example:8443,' });
 
