@@ -9,15 +9,17 @@ export type FilePart = Extract<MessagePart, { type: 'file' }>;
 const NO_RESULT = 'The call was interrupted before it had a result.';
 
 /**
- * The conversation in the form that every provider takes: reasoning is gone, no message is empty, and each message with
- * tool calls is followed by one `tool` message with exactly one result for each of them. Without that a single cancelled
- * run would make providers refuse the rest of the session. Results nobody asked for are dropped.
+ * The conversation in the form that every provider takes: reasoning is gone, no message is empty, arguments are objects,
+ * and each message with tool calls is followed by one `tool` message with exactly one result for each of them. Without
+ * that a single cancelled run would make providers refuse the rest of the session. Results nobody asked for are dropped.
  */
 export function prepareConversation(messages: readonly Turn[]): Turn[] {
   const prepared: Turn[] = [];
   for (const [index, { role, parts }] of messages.entries()) {
     if (role === 'tool') continue;
-    const said = parts.filter((part) => part.type !== 'reasoning' && part.type !== 'tool_result');
+    const said = parts
+      .filter((part) => part.type !== 'reasoning' && part.type !== 'tool_result')
+      .map((part) => (part.type === 'tool_call' ? withObject(part) : part));
     if (said.length > 0) prepared.push({ role, parts: said });
     const calls = said.filter((part) => part.type === 'tool_call');
     if (calls.length === 0) continue;
@@ -28,6 +30,13 @@ export function prepareConversation(messages: readonly Turn[]): Turn[] {
     });
   }
   return prepared;
+}
+
+/** Arguments that were cut off are kept as text, which servers refuse; that they were wrong is what the result says. */
+function withObject(call: ToolCallPart): ToolCallPart {
+  const { arguments: args } = call;
+  const isObject = typeof args === 'object' && args !== null && !Array.isArray(args);
+  return isObject ? call : { ...call, arguments: {} };
 }
 
 /** Results up to the next time the assistant speaks: some servers use the same call ids again and again. */

@@ -49,6 +49,20 @@ describe('a conversation on its way to a provider', () => {
   });
 });
 
+test.each([['{"n": 1, "te'], [[1]], [null], [7]])(
+  'arguments of a call that are no object go as none: %j',
+  (args) => {
+    const broken = { type: 'tool_call', tool_call_id: 'a', tool_name: 'add', arguments: args } as const;
+    const messages: Turn[] = [
+      { role: 'assistant', parts: [broken] },
+      { role: 'tool', parts: [result('a', 'no')] },
+    ];
+
+    expect(prepareConversation(messages)[0]?.parts).toEqual([call('a')]);
+    expect(wire(...messages)[0].tool_calls[0].function.arguments).toBe('{}');
+  },
+);
+
 describe('on the wire', () => {
   test('calls and results have the form of the provider', () => {
     const messages = wire(
