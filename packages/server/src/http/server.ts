@@ -28,6 +28,7 @@ import { registerSessions } from './routes/sessions.ts';
 import { registerWebSocket } from './routes/web-socket.ts';
 import { EventStreams } from './sse/event-streams.ts';
 import type { HttpApp } from './types.ts';
+import { owesAnswer, trackAnswers } from './unfinished-answers.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -62,7 +63,10 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
       // Checked in a hook, which answers with a problem.
       requireHostHeader: false,
       // A client that offers HTTP/2 with `Upgrade: h2c` is answered with HTTP/1.1 instead of being taken for a WebSocket.
-      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+      // A handshake before the answer to an earlier request is a request like others: that answer would end up between
+      // the frames.
+      shouldUpgradeCallback: ({ headers, socket }) =>
+        headers.upgrade?.toLowerCase() === 'websocket' && !owesAnswer(socket),
     },
     clientErrorHandler: clientErrors.onClientError,
     // An address that cannot be read: it goes wrong before any hook.
@@ -73,6 +77,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   }).withTypeProvider();
   // Node drops headers beyond the 2000th silently, and with them what says that a request was forwarded.
   app.server.maxHeadersCount = 0;
+  trackAnswers(app.server);
   clientErrors.attach(app.server);
   registerSchemas(app);
   registerProblems(app, config, metrics);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { startApp } from '../../../../tests/helpers/app.ts';
+import { testEngine, testGate } from '../../../../tests/helpers/test-engine.ts';
 import { expectProblem } from './expect-problem.ts';
 import { exchange, open, request } from './raw.ts';
 
@@ -122,6 +123,49 @@ it('does not answer garbage in the middle of an answer', async () => {
 
   expect(text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
   expect(text).toContain('HTTP/1.1 200 OK');
+});
+
+it('does not answer garbage in the middle of an answer that another request waits for', async () => {
+  const { url, createSession } = await startApp();
+  const id = await createSession();
+  const socket = open(url);
+  let text = '';
+  socket.on('data', (chunk: Buffer) => {
+    const before = text;
+    text += String(chunk);
+    if (text.includes('retry:') && !before.includes('retry:')) {
+      socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n\0garbage\r\n\r\n');
+    }
+  });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+
+  socket.write(`GET /api/sessions/${id}/events HTTP/1.1\r\n${HEADERS}Accept: text/event-stream\r\n\r\n`);
+  await closed;
+
+  expect(text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  expect(text).toContain('HTTP/1.1 200 OK');
+});
+
+it('answers a handshake that comes before the answer to an earlier request with 400, in its turn', async () => {
+  const gate = testGate();
+  const { url, createSession } = await startApp({ apiFactory: testEngine(() => gate.pass()) });
+  const session = `/api/sessions/${await createSession({ engine_type: 'TestEngine' })}`;
+  const body = '{"command": "act", "parameters": {}}';
+  const shake = 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
+
+  const answers = exchange(
+    url,
+    `POST ${session}/commands HTTP/1.1\r\n${HEADERS}Content-Length: ${body.length}\r\n\r\n${body}` +
+      `GET ${session}/ws HTTP/1.1\r\nHost: localhost\r\n${shake}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+  );
+  await gate.reached;
+  gate.open();
+
+  const { text } = await answers;
+  expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+  const [, refusal = ''] = text.split('HTTP/1.1 400');
+  expect(refusal).toMatch(/^connection: close\r$/im);
+  expect(refusal).toContain('application/problem+json');
 });
 
 it('answers a client that offers HTTP/2 in HTTP/1.1', async () => {

@@ -1,9 +1,10 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '@llmgine/protocol';
 import type { Logger } from 'pino';
 import { badRequest, HttpProblem } from '../problem.ts';
 import { endWithProblem, newRequestId } from '../raw-problem.ts';
+import { isMidAnswer } from '../unfinished-answers.ts';
 
 const REQUEST_LINE = /^[A-Za-z-]{1,32} \S+ HTTP\/1\.[01]\r?\n/;
 const METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
@@ -20,16 +21,13 @@ export function createClientErrorHandler(logger: Logger): {
   /** Registers what the server itself would answer with an empty body, or not at all. */
   readonly attach: (server: Server) => void;
 } {
-  const responses = new WeakMap<Duplex, ServerResponse>();
   const refused = new WeakSet<Duplex>();
 
   function refuse(socket: Duplex, error: ApiError): void {
     // The parser reports each further packet again.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const response = responses.get(socket);
-    // In the middle of an answer there is no place for another one.
-    if (!socket.writable || (response?.headersSent && !response.writableFinished)) {
+    if (!socket.writable || isMidAnswer(socket)) {
       socket.destroy();
       return;
     }
@@ -44,9 +42,6 @@ export function createClientErrorHandler(logger: Logger): {
       else refuse(socket, toProblem(error));
     },
     attach(server) {
-      server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-        responses.set(request.socket, response);
-      });
       server.on('checkExpectation', (request: IncomingMessage) => {
         refuse(request.socket, badRequest('The expectation of the Expect header cannot be met', 417));
       });
