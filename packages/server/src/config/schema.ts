@@ -28,7 +28,11 @@ export const configSchema = z.object({
   corsOrigins: origins().default([]).describe('Browser origins besides local ones, separated by commas'),
 
   dataDir: text(1000).default('./data').describe('Folder of the embedded database; created when missing'),
-  databaseUrl: matching(/^(sqlite:.+|:memory:)$/, '`sqlite:PATH` or `:memory:`')
+  // As a URL, `sqlite://data/x.db` would name the host `data`; as a path it would be at the root. Neither is meant.
+  databaseUrl: matching(
+    /^(sqlite:(?!\/\/(?!\/)).+|:memory:)$/,
+    '`sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
+  )
     .optional()
     .describe('`sqlite:PATH` or `:memory:`; default `llmgine.db` in the data folder'),
   sqliteSynchronous: oneOf(['normal', 'full']).default('normal').describe('`full` also survives power loss'),

@@ -106,7 +106,10 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
     'origins like https://app.example.com, separated by commas',
   ],
   dataDir: [['   '], 'a text of 1 to 1000 characters'],
-  databaseUrl: [['postgres://localhost/db', 'sqlite:'], '`sqlite:PATH` or `:memory:`'],
+  databaseUrl: [
+    ['postgres://localhost/db', 'sqlite:', 'sqlite://', 'sqlite://data/x.db'],
+    '`sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
+  ],
   sqliteSynchronous: [['off'], 'normal or full'],
   model: [['GPT 5', ':llama3', 'openai:'], '`provider:model`, for example openai-compatible:llama3'],
   modelAdapter: [['fat'], 'lean or ai-sdk'],
@@ -168,7 +171,7 @@ test('the password of a database URL is not shown', () => {
   const message = messageOf(() => load({ LLMGINE_API_DATABASE_URL: 'postgres://me:hunter2@db/app' }));
 
   expect(message).toBe(
-    'LLMGINE_API_DATABASE_URL is "postgres://(hidden)@db/app", but must be `sqlite:PATH` or `:memory:`',
+    'LLMGINE_API_DATABASE_URL is "postgres://(hidden)@db/app", but must be `sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
   );
 });
 
