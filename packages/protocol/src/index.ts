@@ -81,6 +81,7 @@ export {
 } from './frames/server.ts';
 export { type Limits, limitsSchema } from './limits.ts';
 export {
+  appendText,
   filePartSchema,
   MESSAGE_ROLES,
   type Message,

@@ -51,6 +51,13 @@ export const messageSchema = z
   .meta({ id: 'Message', description: 'One message of a conversation' });
 export type Message = z.infer<typeof messageSchema>;
 
+/** Adds streamed text to the last part where that is of the same kind, else as a new part. */
+export function appendText(parts: MessagePart[], type: 'text' | 'reasoning', text: string): void {
+  const last = parts.at(-1);
+  if (last?.type === type) last.text += text;
+  else parts.push({ type, text });
+}
+
 /** The text parts of a message, joined. */
 export function messageText(message: { readonly parts: readonly MessagePart[] }): string {
   let text = '';

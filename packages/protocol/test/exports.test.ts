@@ -24,6 +24,7 @@ test('the public surface is this list', () => {
     'SERVER_INITIATED',
     'SESSION_STATUSES',
     'SUBPROTOCOL',
+    'appendText',
     'cancelRunResponseSchema',
     'clientEnvelopeSchema',
     'commandAcceptedSchema',

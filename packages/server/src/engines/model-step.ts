@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Json, Message, MessagePart, Usage } from '@llmgine/protocol';
+import {
+  appendText,
+  type Json,
+  type Message,
+  type MessagePart,
+  messageText,
+  type Usage,
+} from '@llmgine/protocol';
 import type { FinishReason, Model, ModelRequest, ModelSink, ModelToolCall } from '../models/types.ts';
 import type { EngineContext } from './types.ts';
 
@@ -37,9 +44,7 @@ export async function streamModelStep(
   const piece = (type: 'text' | 'reasoning', text: string): boolean => {
     if (text === '') return true;
     begin();
-    const last = parts.at(-1);
-    if (last?.type === type) last.text += text;
-    else parts.push({ type, text });
+    appendText(parts, type, text);
     return context.emit({
       event_type: type === 'text' ? 'text_delta' : 'reasoning_delta',
       payload: { message_id: messageId, text },
@@ -76,13 +81,7 @@ export async function streamModelStep(
   context.emit({ event_type: 'message_completed', payload: message });
   context.emit({ event_type: 'step_finished', payload: { step, usage, finish_reason: finishReason } });
   await context.drain();
-  return { message, text: textOf(parts), toolCalls, finishReason, usage };
-}
-
-function textOf(parts: readonly MessagePart[]): string {
-  let text = '';
-  for (const part of parts) if (part.type === 'text') text += part.text;
-  return text;
+  return { message, text: messageText(message), toolCalls, finishReason, usage };
 }
 
 /** What `prompt` answers as the `result` of its run. */

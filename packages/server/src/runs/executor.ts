@@ -1,8 +1,7 @@
-import type { SessionKey, Storage } from '../storage/types.ts';
+import type { SessionKey } from '../storage/types.ts';
 import { Execution, type ExecutionOptions, type StopReason } from './execution.ts';
 
 export interface ExecutorOptions extends ExecutionOptions {
-  readonly storage: Storage;
   readonly maxConcurrent: number;
   readonly report: (stage: string, error: unknown) => void;
 }

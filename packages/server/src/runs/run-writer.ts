@@ -1,8 +1,15 @@
 /** The way from an engine to the session log: events of one run, fenced, with the rows that follow from them. */
-import type { ErrorObject, Json, Message, MessagePart, RunOutcome, Usage } from '@llmgine/protocol';
+import {
+  appendText,
+  type ErrorObject,
+  type Json,
+  type Message,
+  type MessagePart,
+  type RunOutcome,
+  type Usage,
+} from '@llmgine/protocol';
 import type { EngineEvent } from '../engines/types.ts';
-import type { SessionLog } from '../sessions/log.ts';
-import { appendText } from '../sessions/partial-message.ts';
+import { newEvent, type SessionLog } from '../sessions/log.ts';
 import { PendingAppend } from '../sessions/pending.ts';
 import type { AppendOutcome, NewEvent, RunRow, Write } from '../storage/types.ts';
 import { assertEngineEvent } from './engine-event.ts';
@@ -195,10 +202,7 @@ export class RunWriter {
   }
 
   #event(eventType: string, payload: unknown, createdAt: number): NewEvent {
-    const text: string | undefined = JSON.stringify(payload);
-    // An object can write itself as something else, with `toJSON`.
-    if (!text?.startsWith('{')) throw new TypeError(`The payload of ${eventType} must be a JSON object`);
-    return { eventType, runId: this.#run.runId, payload: text, createdAt };
+    return newEvent(eventType, this.#run.runId, payload, createdAt);
   }
 
   /** The append that still waits for its commit, or a new one. */

@@ -46,6 +46,12 @@ export interface RunServiceOptions {
   readonly onCancelled: (at: number) => void;
 }
 
+export interface StartedRun {
+  readonly accepted: CommandAccepted;
+  /** As of its acceptance; of a run that was there before, as of now. */
+  readonly status: RunStatus;
+}
+
 /** How often cancelling looks again when the run changes hands meanwhile. */
 const CANCEL_ATTEMPTS = 20;
 /** How often an interrupt cancels again those that took the place meanwhile; one of them wins each time. */
@@ -83,8 +89,8 @@ export class RunService {
     session: SessionRow,
     body: CommandBody,
     onAccepted?: (accepted: CommandAccepted, how: { readonly attached: boolean }) => void,
-  ): Promise<{ accepted: CommandAccepted; run: RunRow }> {
-    const { engines, storage, executor } = this.#options;
+  ): Promise<StartedRun> {
+    const { engines, executor } = this.#options;
     const hash = bodyHash(body.command, body.parameters);
     const runId = body.run_id ?? randomUUID();
     if (body.run_id !== undefined) {
@@ -131,16 +137,10 @@ export class RunService {
       onAccepted?.(attached.accepted, { attached: true });
       return attached;
     }
-    const row = await storage.getRun(session, runId);
-    if (!row) throw new ApiError('SESSION_NOT_FOUND');
-    return { accepted, run: row };
+    return { accepted, status: 'queued' };
   }
 
-  async #attach(
-    session: SessionRow,
-    runId: string,
-    hash: string,
-  ): Promise<{ accepted: CommandAccepted; run: RunRow } | null> {
+  async #attach(session: SessionRow, runId: string, hash: string): Promise<StartedRun | null> {
     const run = await this.#options.storage.getRun(session, runId);
     if (!run) return null;
     if (run.bodyHash !== hash) {
@@ -153,7 +153,7 @@ export class RunService {
         ? 0
         : await this.#options.storage.countUnfinishedRuns(session, run.acceptedSeq),
     };
-    return { accepted, run };
+    return { accepted, status: run.status };
   }
 
   #refusal(outcome: AppendOutcome, onConflict: OnConflict): ApiError {

@@ -262,12 +262,15 @@ function readCursor(cursor: string): { epoch: string; seq: number } {
   return position;
 }
 
-/** One event with its payload serialised, as the log takes it. */
+/** One event with its payload serialised, as the log takes it. Throws a `TypeError` for what is no JSON object. */
 export function newEvent(
   eventType: string,
   runId: string | null,
-  payload: object,
-  now = Date.now(),
+  payload: unknown,
+  createdAt = Date.now(),
 ): NewEvent {
-  return { eventType, runId, payload: JSON.stringify(payload), createdAt: now };
+  const text: string | undefined = JSON.stringify(payload);
+  // An object can write itself as something else, with `toJSON`.
+  if (!text?.startsWith('{')) throw new TypeError(`The payload of ${eventType} must be a JSON object`);
+  return { eventType, runId, payload: text, createdAt };
 }

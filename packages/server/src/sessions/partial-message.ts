@@ -1,4 +1,4 @@
-import type { EventPayload, Message, MessagePart } from '@llmgine/protocol';
+import { appendText, type EventPayload, type Message, type MessagePart } from '@llmgine/protocol';
 import type { LogEvent } from '../storage/log-event.ts';
 
 /** What was streamed so far of an unfinished message, from its `message_started` and the deltas after it. */
@@ -22,11 +22,4 @@ export function partialMessage(events: readonly LogEvent[]): Message | null {
     created_at: new Date(first.createdAt).toISOString(),
     metadata: { incomplete: true },
   };
-}
-
-/** Adds streamed text to the last part where that is of the same kind, else as a new part. */
-export function appendText(parts: MessagePart[], type: 'text' | 'reasoning', text: string): void {
-  const last = parts.at(-1);
-  if (last?.type === type) last.text += text;
-  else parts.push({ type, text });
 }

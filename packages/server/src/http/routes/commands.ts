@@ -73,7 +73,7 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
       const streaming = wantsEventStream(request.raw.headers);
       // Before the run starts: an answer that says 400 must not have done anything.
       if (streaming && after !== undefined && !parseCursor(after)) throw new ApiError('INVALID_CURSOR');
-      const { accepted, run } = await services.runs.start(session, body, ({ run_id }, { attached }) => {
+      const { accepted, status } = await services.runs.start(session, body, ({ run_id }, { attached }) => {
         request.log.info({ session_id: session.sessionId, run_id, attached }, 'command accepted');
       });
       if (prefersAsync(request.raw.headers)) {
@@ -81,7 +81,7 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
           .code(202)
           .header('location', `/api/sessions/${session.sessionId}/runs/${accepted.run_id}`)
           .header('preference-applied', 'respond-async')
-          .send({ ...accepted, status: run.status });
+          .send({ ...accepted, status });
       }
       if (streaming) {
         await streamRun(services, streams, reply, session, accepted, after);
