@@ -1,9 +1,33 @@
-/** What every implementation of `Storage` has to pass. */
+/**
+ * What every implementation of `Storage` has to pass. A title names the promise that its tests prove.
+ *
+ * What the server promises to its clients, of which the storage keeps a part:
+ *
+ * - P1: a session is one ordered log, and `seq` grows by exactly one.
+ * - P2: what was acknowledged survives.
+ * - P3: who reads on from a place gets everything after it once, or can tell that it is not there any more.
+ * - P5: ids that a client chose make a call that changes something idempotent.
+ * - P6: a run ends, once, and nothing follows its end.
+ *
+ * What the storage promises to the server besides:
+ *
+ * - S1: nobody sees or changes what is not theirs.
+ * - S2: pages together are the whole list, whatever changes meanwhile.
+ * - S3: counters are exact.
+ * - S4: what fails or is refused changes nothing.
+ * - S5: queries answer what was written.
+ * - S6: what is removed is what was to be removed, all of it, in slices of bounded size.
+ */
 import { describe } from 'vitest';
 import { describeAppends } from './storage/appends.ts';
+import { describeCompaction } from './storage/compaction.ts';
 import type { OpenFresh } from './storage/fixtures.ts';
+import { describeIdempotency } from './storage/idempotency.ts';
 import { describeIsolation } from './storage/isolation.ts';
 import { describeMessages } from './storage/messages.ts';
+import { describePruning } from './storage/pruning.ts';
+import { describeRecovery } from './storage/recovery.ts';
+import { describeRequests } from './storage/requests.ts';
 import { describeRestarts } from './storage/restarts.ts';
 import { describeRuns } from './storage/runs.ts';
 import { describeSessionLists } from './storage/session-lists.ts';
@@ -25,8 +49,13 @@ export function describeStorageContract(
     describe('sessions', () => describeSessions(openFresh));
     describe('lists of sessions', () => describeSessionLists(openFresh));
     describe('runs', () => describeRuns(openFresh));
+    describe('requests to people', () => describeRequests(openFresh));
+    describe('runs that go on', () => describeRecovery(openFresh, options.memoryOnly));
     describe('events and messages', () => describeMessages(openFresh));
-    describe('isolation', () => describeIsolation(openFresh));
+    describe('compaction', () => describeCompaction(openFresh));
+    describe('pruning', () => describePruning(openFresh));
+    describe('idempotency', () => describeIdempotency(openFresh, options.memoryOnly));
+    describe('isolation (S1)', () => describeIsolation(openFresh));
     describe('restarts', () => describeRestarts(openFresh, options.memoryOnly));
   });
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cursorSchema, jsonObjectSchema, runIdSchema } from './common.ts';
 import { filePartSchema } from './messages.ts';
+import { requestIdSchema } from './requests.ts';
 import { ON_CONFLICT, RUN_STATUSES } from './runs.ts';
 
 /** The command that every engine has. */
@@ -43,5 +44,10 @@ export type CommandAccepted = z.infer<typeof commandAcceptedSchema>;
 
 /** What REST answers when it does not wait for the end of the run. */
 export const commandPendingSchema = commandAcceptedSchema
-  .extend({ status: z.enum(RUN_STATUSES) })
+  .extend({
+    status: z.enum(RUN_STATUSES),
+    request_id: requestIdSchema
+      .optional()
+      .meta({ description: 'With `awaiting_input`: the oldest request that waits for an answer' }),
+  })
   .meta({ id: 'CommandPending' });

@@ -9,6 +9,7 @@ import {
   usageSchema,
 } from './common.ts';
 import { MESSAGE_ROLES, messageSchema } from './messages.ts';
+import { inputRequestedSchema, inputResolvedSchema } from './requests.ts';
 import { RUN_OUTCOMES } from './runs.ts';
 
 /**
@@ -45,6 +46,8 @@ export const EVENT_PAYLOADS = {
     is_error: z.boolean(),
     duration_ms: z.number().nonnegative(),
   }),
+  input_requested: inputRequestedSchema,
+  input_resolved: inputResolvedSchema,
   engine_linked: z.object({ engine_id: z.string(), engine_type: engineTypeSchema, status: z.string() }),
   engine_unlinked: z.object({ engine_id: z.string() }),
   status: z.object({ text: z.string() }),

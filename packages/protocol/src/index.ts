@@ -92,6 +92,22 @@ export {
   messageText,
 } from './messages.ts';
 export {
+  ANSWER_OUTCOMES,
+  ANSWERS,
+  type Answer,
+  type AnswerOutcome,
+  answerAcceptedSchema,
+  answerSchema,
+  type InputRequest,
+  REQUEST_KINDS,
+  REQUEST_OUTCOMES,
+  type RequestKind,
+  type RequestOutcome,
+  requestClaimedSchema,
+  requestIdSchema,
+  requestSchema,
+} from './requests.ts';
+export {
   cancelRunResponseSchema,
   eventPageSchema,
   eventPublishedSchema,
@@ -100,6 +116,7 @@ export {
   infoSchema,
   listEventsQuerySchema,
   listMessagesQuerySchema,
+  listRequestsQuerySchema,
   listRunsQuerySchema,
   listSessionsQuerySchema,
   liveSchema,
@@ -107,6 +124,7 @@ export {
   type Problem,
   problemSchema,
   readySchema,
+  requestPageSchema,
   rootSchema,
   runPageSchema,
 } from './rest.ts';

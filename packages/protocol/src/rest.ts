@@ -4,6 +4,7 @@ import { cursorSchema, jsonObjectSchema, runIdSchema, timestampSchema } from './
 import { eventSchema } from './events.ts';
 import { limitsSchema } from './limits.ts';
 import { messageSchema } from './messages.ts';
+import { REQUEST_STATUSES, requestSchema } from './requests.ts';
 import { RUN_STATUSES, runSchema } from './runs.ts';
 import { SESSION_STATUSES } from './sessions.ts';
 
@@ -90,6 +91,18 @@ export const runPageSchema = z
   .object({ runs: z.array(runSchema).meta({ description: 'newest first' }), next: z.string().nullable() })
   .meta({ id: 'RunPage' });
 export const cancelRunResponseSchema = z.object({ run_id: runIdSchema }).meta({ id: 'RunCancelled' });
+
+export const listRequestsQuerySchema = z.object({
+  limit: limit(100),
+  cursor: pageCursor,
+  status: z.enum(REQUEST_STATUSES).optional().meta({ description: 'default: all' }),
+});
+export const requestPageSchema = z
+  .object({
+    requests: z.array(requestSchema).meta({ description: 'newest first' }),
+    next: z.string().nullable(),
+  })
+  .meta({ id: 'RequestPage' });
 
 export const problemSchema = z
   .object({

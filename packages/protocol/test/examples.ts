@@ -23,6 +23,35 @@ const message = {
   metadata: { model: 'demo:fast' },
 };
 const result = { run_id: RUN, status: 'completed', result: { text: 'Hello' }, usage, error: null };
+/** An approval and what becomes of it. */
+const asked = {
+  request_id: 'req_1',
+  kind: 'approval',
+  prompt: 'May I send it?',
+  schema: null,
+  arguments: { to: 'me@example.com' },
+  tool_name: 'send_mail',
+  tool_call_id: 'call_1',
+  expires_at: AT,
+};
+/** A form, which no tool call waits for. */
+const form = {
+  request_id: 'req_2',
+  kind: 'form',
+  prompt: 'Which of the two?',
+  schema: { type: 'string', enum: ['a', 'b'] },
+  expires_at: AT,
+};
+const request = {
+  ...asked,
+  run_id: RUN,
+  status: 'pending',
+  created_at: AT,
+  claimed_until: null,
+  outcome: null,
+  by: null,
+  resolved_at: null,
+};
 const engine = { engine_id: 'engine_123', engine_type: 'ToolChatEngine', status: 'running' };
 
 export const CLIENT_EXAMPLES: Record<ClientFrameType, readonly object[]> = {
@@ -44,6 +73,13 @@ export const CLIENT_EXAMPLES: Record<ClientFrameType, readonly object[]> = {
   unsubscribe: [{}],
   event: [{ event_type: 'custom:note', payload: { text: 'x' }, event_id: 'mine' }],
   history: [{ limit: 20 }, { limit: 20, before: 'bTox' }],
+  claim_request: [{ request_id: 'req_1' }],
+  server_response: [
+    { request_id: 'req_1', outcome: 'approved' },
+    { request_id: 'req_1', outcome: 'denied', reason: 'Not to them' },
+    { request_id: 'req_2', outcome: 'submitted', value: 'a' },
+    { request_id: 'req_2', outcome: 'error', reason: 'No camera' },
+  ],
 };
 
 export const SERVER_EXAMPLES: Record<ServerFrameType, readonly object[]> = {
@@ -117,9 +153,11 @@ export const SERVER_EXAMPLES: Record<ServerFrameType, readonly object[]> = {
         },
       ],
       partial_message: { ...message, parts: [text], metadata: { incomplete: true } },
-      pending_requests: [],
+      pending_requests: [request, { ...request, ...form, claimed_until: AT }],
     },
   ],
+  request_claimed: [{ request_id: 'req_1', expires_at: AT }],
+  server_response_accepted: [{ request_id: 'req_1', outcome: 'approved' }],
   event: [
     {
       cursor: CURSOR,
@@ -154,6 +192,11 @@ export const EVENT_EXAMPLES: Record<CoreEventType, readonly object[]> = {
   message_discarded: [{ message_id: 'msg_1' }],
   tool_call: [{ tool_call_id: 'call_1', tool_name: 'calculate', arguments: { expression: '1+1' } }],
   tool_result: [{ tool_call_id: 'call_1', result: 2, is_error: false, duration_ms: 3.5 }],
+  input_requested: [asked, form, { ...form, kind: 'client_tool', tool_name: 'take_photo' }],
+  input_resolved: [
+    { request_id: 'req_1', by: 'operator', outcome: 'approved' },
+    { request_id: 'req_1', by: 'system', outcome: 'expired' },
+  ],
   engine_linked: [engine],
   engine_unlinked: [{ engine_id: 'engine_123' }],
   status: [{ text: 'Looking it up' }],

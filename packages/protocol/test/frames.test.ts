@@ -171,6 +171,8 @@ describe('event types', () => {
       'message_discarded',
       'tool_call',
       'tool_result',
+      'input_requested',
+      'input_resolved',
       'engine_linked',
       'engine_unlinked',
       'status',

@@ -1,17 +1,26 @@
 import {
+  ANSWER_OUTCOMES,
+  ANSWERS,
+  answerSchema,
   CLIENT_FRAMES,
+  commandPendingSchema,
   createSessionBodySchema,
   createSessionResponseSchema,
   deleteSessionResponseSchema,
   healthSchema,
+  isFinished,
   jsonObjectSchema,
   listEventsQuerySchema,
   listMessagesQuerySchema,
+  listRequestsQuerySchema,
   listRunsQuerySchema,
   listSessionsQuerySchema,
   liveSchema,
   messageText,
+  RUN_OUTCOMES,
+  RUN_STATUSES,
   readySchema,
+  requestIdSchema,
   runIdSchema,
   sessionDetailSchema,
   sessionListSchema,
@@ -48,6 +57,7 @@ describe('limits of a page', () => {
     ['events', listEventsQuerySchema],
     ['messages', listMessagesQuerySchema],
     ['runs', listRunsQuerySchema],
+    ['requests', listRequestsQuerySchema],
   ])('of %s are 1 to 100, and 100 by default', (_, schema) => {
     expect(schema.parse({}).limit).toBe(100);
     for (const limit of ['1', '100', 50]) expect(schema.parse({ limit }).limit).toBe(Number(limit));
@@ -80,6 +90,44 @@ describe('what an application keeps with a session', () => {
     for (const wrong of [{ name: '' }, { name: 'x'.repeat(201) }, { metadata: [] }, { engine_type: 7 }]) {
       expect(createSessionBodySchema.safeParse(wrong).success).toBe(false);
     }
+  });
+});
+
+describe('requests to people', () => {
+  test('each kind takes some of the answers, and each answer is for some kind', () => {
+    expect(ANSWERS).toEqual({
+      approval: ['approved', 'denied'],
+      form: ['submitted', 'denied'],
+      client_tool: ['submitted', 'error'],
+    });
+    expect(new Set(Object.values(ANSWERS).flat())).toEqual(new Set(ANSWER_OUTCOMES));
+  });
+
+  test('nobody answers what only the server can say, and no id is endless', () => {
+    for (const outcome of ANSWER_OUTCOMES) expect(answerSchema.parse({ outcome })).toEqual({ outcome });
+    for (const outcome of ['expired', 'cancelled', 'yes', '', null]) {
+      expect(answerSchema.safeParse({ outcome }).success).toBe(false);
+    }
+    expect(answerSchema.safeParse({ outcome: 'denied', reason: 'x'.repeat(10_001) }).success).toBe(false);
+    for (const id of ['', 'x'.repeat(101)]) expect(requestIdSchema.safeParse(id).success).toBe(false);
+  });
+
+  test('a form may be answered with any JSON, and with null', () => {
+    for (const value of [null, false, 0, '', [], { a: [1] }]) {
+      expect(answerSchema.parse({ outcome: 'submitted', value })).toEqual({ outcome: 'submitted', value });
+    }
+  });
+
+  test('a run that waits for people has not finished, and says what it waits for', () => {
+    expect(RUN_STATUSES.filter(isFinished)).toEqual([...RUN_OUTCOMES]);
+    const pending = {
+      run_id: ID,
+      cursor: 'abcd:1',
+      position: 0,
+      status: 'awaiting_input',
+      request_id: 'req_1',
+    };
+    expect(commandPendingSchema.parse(pending)).toEqual(pending);
   });
 });
 

@@ -25,7 +25,7 @@ import {
 export function describeAppends(openFresh: OpenFresh): void {
   const data = useStorage(openFresh);
 
-  describe('sequence', () => {
+  describe('sequence (P1)', () => {
     it('numbers the events of a session from one, without gaps', async () => {
       const { storage } = data;
       const session = await createSession(storage);
@@ -106,7 +106,7 @@ export function describeAppends(openFresh: OpenFresh): void {
     });
   });
 
-  describe('refusals', () => {
+  describe('refusals (S4)', () => {
     it('refuses an unknown session', async () => {
       expect(await append(data.storage, newSession(), { events: [event()] })).toEqual({
         ok: false,
@@ -174,12 +174,12 @@ export function describeAppends(openFresh: OpenFresh): void {
     });
   });
 
-  describe('fence', () => {
+  describe('fence (P6)', () => {
     it('lets a run append while it is running, and neither before nor after', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const runId = await queueRun(storage, session);
-      const fenced = { fence: { runId }, events: [event('text_delta', { runId })] };
+      const fenced = { fence: { runId, attempt: 1 }, events: [event('text_delta', { runId })] };
 
       const queued = await append(storage, session, fenced);
       await append(storage, session, { writes: [startRun(runId)] });
@@ -201,7 +201,7 @@ export function describeAppends(openFresh: OpenFresh): void {
       const other = await createSession(storage, { engine: ENGINE });
       const runId = await startedRun(storage, session);
 
-      const outcome = await append(storage, other, { fence: { runId }, events: [event()] });
+      const outcome = await append(storage, other, { fence: { runId, attempt: 1 }, events: [event()] });
 
       expect(outcome).toEqual({ ok: false, reason: 'fenced' });
     });
@@ -210,7 +210,7 @@ export function describeAppends(openFresh: OpenFresh): void {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const runId = await startedRun(storage, session);
-      const fence = { runId };
+      const fence = { runId, attempt: 1 };
 
       const outcomes = await storage.append([
         { session, fence, events: [event('run_finished', { runId })], writes: [finishRun(runId)] },
@@ -222,7 +222,7 @@ export function describeAppends(openFresh: OpenFresh): void {
     });
   });
 
-  describe('event ids', () => {
+  describe('event ids (P5)', () => {
     it('stores an id once and says where', async () => {
       const { storage } = data;
       const session = await createSession(storage);
@@ -270,7 +270,7 @@ export function describeAppends(openFresh: OpenFresh): void {
     });
   });
 
-  it('touches the session when told to, and never backwards', async () => {
+  it('touches the session when told to, and never backwards (S5)', async () => {
     const { storage } = data;
     const session = await createSession(storage, { createdAt: 1000 });
     const touched: (number | undefined)[] = [];
@@ -286,7 +286,7 @@ export function describeAppends(openFresh: OpenFresh): void {
     expect(touched).toEqual([1000, 2000, 2000]);
   });
 
-  it('takes an empty batch', async () => {
+  it('takes an empty batch (S4)', async () => {
     expect(await data.storage.append([])).toEqual([]);
   });
 }

@@ -7,8 +7,10 @@ import type {
   AppendOutcome,
   EngineRow,
   NewEvent,
+  NewRequest,
   NewRun,
   NewSession,
+  Resolution,
   SessionKey,
   SessionQuery,
   Storage,
@@ -73,7 +75,7 @@ export function newSession(values: Partial<NewSession> = {}): NewSession {
 
 export async function createSession(storage: Storage, values: Partial<NewSession> = {}): Promise<SessionKey> {
   const session = newSession(values);
-  expect(await storage.createSession(session, NO_LIMIT)).toBe(true);
+  expect(await storage.createSession(session, NO_LIMIT)).toBe('created');
   const { tenantId, ownerId, sessionId } = session;
   return { tenantId, ownerId, sessionId };
 }
@@ -146,7 +148,12 @@ export async function appended(
 }
 
 export const createRun = (run: NewRun, maxAhead = NO_LIMIT): Write => ({ kind: 'create_run', run, maxAhead });
-export const startRun = (runId: string): Write => ({ kind: 'start_run', runId, at: 4000 });
+export const startRun = (runId: string, attempt = 1, at = 4000): Write => ({
+  kind: 'start_run',
+  runId,
+  attempt,
+  at,
+});
 export const finishRun = (
   runId: string,
   values: Partial<Extract<Write, { kind: 'finish_run' }>> = {},
@@ -181,6 +188,82 @@ export async function startedRun(storage: Storage, session: SessionKey): Promise
   const runId = await queueRun(storage, session);
   await appended(storage, session, { events: [event('run_started', { runId })], writes: [startRun(runId)] });
   return runId;
+}
+
+/** The fence of a run that was started once. */
+export const fence = (runId: string, attempt = 1) => ({ runId, attempt });
+
+export function newRequest(runId: string, values: Partial<NewRequest> = {}): NewRequest {
+  return {
+    requestId: `req_${randomUUID()}`,
+    runId,
+    requestKey: randomUUID(),
+    kind: 'approval',
+    prompt: 'May I?',
+    schema: null,
+    arguments: undefined,
+    toolName: null,
+    toolCallId: null,
+    createdAt: 4500,
+    expiresAt: 10_000,
+    ...values,
+  };
+}
+
+export const createRequest = (request: NewRequest, eventIndex = 0): Write => ({
+  kind: 'create_request',
+  request,
+  eventIndex,
+});
+export const resolveRequest = (requestId: string, values: Partial<Resolution> = {}): Write => ({
+  kind: 'resolve_request',
+  requestId,
+  resolution: { outcome: 'approved', by: 'somebody', value: undefined, reason: null, at: 4900, ...values },
+});
+export const parkRun = (runId: string, elapsedMs = 0): Write => ({ kind: 'park_run', runId, elapsedMs });
+export const releaseRun = (runId: string, elapsedMs = 0): Write => ({
+  kind: 'release_run',
+  runId,
+  elapsedMs,
+});
+export const recoverRun = (runId: string, attempt: number): Write => ({
+  kind: 'recover_run',
+  runId,
+  attempt,
+});
+
+/** A pending request of a running run: one event. */
+export async function ask(
+  storage: Storage,
+  session: SessionKey,
+  runId: string,
+  values: Partial<NewRequest> = {},
+): Promise<string> {
+  const request = newRequest(runId, values);
+  const events = [event('input_requested', { runId })];
+  await appended(storage, session, { events, writes: [createRequest(request)] });
+  return request.requestId;
+}
+
+/** A run that awaits the answer to its one request: three events. */
+export async function parkedRun(
+  storage: Storage,
+  session: SessionKey,
+): Promise<{ readonly runId: string; readonly requestId: string }> {
+  const runId = await startedRun(storage, session);
+  const requestId = await ask(storage, session, runId);
+  await appended(storage, session, { fence: fence(runId), writes: [parkRun(runId)] });
+  return { runId, requestId };
+}
+
+/** What became of a lone write: why it was refused, or true. */
+export async function outcomeOf(
+  storage: Storage,
+  session: SessionKey,
+  ...writes: readonly Write[]
+): Promise<string | true> {
+  const outcome = await append(storage, session, { writes });
+  return outcome.ok || outcome.reason;
 }
 
 /** All rows of the log. */

@@ -3,6 +3,7 @@ import type { Scope, SessionKey, Storage } from '../../../packages/server/src/st
 import {
   ALL,
   appended,
+  ask,
   createSession,
   ENGINE,
   event,
@@ -18,6 +19,7 @@ import {
 interface Target {
   readonly key: SessionKey;
   readonly runId: string;
+  readonly requestId: string;
 }
 
 /** What everybody gets to see of a session that is not theirs: the same as of one that does not exist. */
@@ -29,6 +31,7 @@ const ASKS: Readonly<Record<string, (storage: Storage, target: Target) => Promis
   deleteSession: (storage, { key }) => storage.deleteSession(key),
   readEvents: (storage, { key }) => storage.readEvents(key, 0, 100),
   readMessages: (storage, { key }) => storage.readMessages(key, { limit: 100 }),
+  runEvents: (storage, { key, runId }) => storage.runEvents(key, runId, ['run_started']),
   snapshot: (storage, { key }) => storage.snapshot(key, { limit: 100 }),
   conversation: (storage, { key }) => storage.conversation(key, Number.MAX_SAFE_INTEGER),
   getRun: (storage, { key, runId }) => storage.getRun(key, runId),
@@ -36,6 +39,10 @@ const ASKS: Readonly<Record<string, (storage: Storage, target: Target) => Promis
   nextRun: (storage, { key }) => storage.nextRun(key),
   countUnfinishedRuns: (storage, { key }) => storage.countUnfinishedRuns(key, Number.MAX_SAFE_INTEGER),
   unfinishedRunIds: (storage, { key }) => storage.unfinishedRunIds(key),
+  getRequest: (storage, { key, requestId }) => storage.getRequest(key, requestId),
+  listRequests: (storage, { key }) => storage.listRequests(key, { limit: 100 }),
+  requestsOfRun: (storage, { key, runId }) => storage.requestsOfRun(key, runId),
+  getIdempotency: (storage, { key }) => storage.getIdempotency(key, 'canary'),
 };
 
 /** Asked by the server itself, for all sessions; what they answer with names its owner. */
@@ -48,6 +55,13 @@ const OF_THE_SERVER = [
   'countQueuedRuns',
   'sessionsWithQueuedRuns',
   'orphanedRuns',
+  'dueRequests',
+  'nextRequestExpiry',
+  'compactEvents',
+  'nextCompaction',
+  'pruneEvents',
+  'nextPrune',
+  'pruneIdempotency',
   'check',
   'close',
 ];
@@ -69,33 +83,36 @@ export function describeIsolation(openFresh: OpenFresh): void {
     await appended(storage, key, {
       events: [said('canary', { runId })],
       writes: [INSERT_MESSAGE],
+      idempotency: { ...key, idempotencyKey: 'canary', bodyHash: 'hash', response: '{}', createdAt: 1000 },
     });
-    return { key, runId };
+    const requestId = await ask(storage, key, runId);
+    return { key, runId, requestId };
   }
 
   it('has a row here for every method', () => {
-    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(data.storage)).filter(
-      (name) => name !== 'constructor',
+    const properties = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(data.storage));
+    const methods = Object.keys(properties).filter(
+      (name) => name !== 'constructor' && typeof properties[name]?.value === 'function',
     );
 
     expect([...Object.keys(ASKS), ...OF_THE_SERVER].sort()).toEqual(methods.sort());
   });
 
-  for (const [method, ask] of Object.entries(ASKS)) {
+  for (const [method, askFor] of Object.entries(ASKS)) {
     it(`${method} tells strangers nothing and changes nothing for them`, async () => {
       const { storage } = data;
-      const { key, runId } = await target(storage);
+      const { key, ...ids } = await target(storage);
       const nowhere = newSession({ tenantId: 'nowhere', ownerId: 'nobody' });
-      const nothing = await ask(storage, { key: nowhere, runId });
+      const nothing = await askFor(storage, { key: nowhere, ...ids });
       const before = [await storage.getSession(key), await storage.snapshot(key, { limit: 100 })];
 
       for (const [name, scope] of Object.entries(STRANGERS)) {
-        expect(await ask(storage, { key: { ...key, ...scope }, runId }), name).toEqual(nothing);
+        expect(await askFor(storage, { key: { ...key, ...scope }, ...ids }), name).toEqual(nothing);
       }
 
       expect([await storage.getSession(key), await storage.snapshot(key, { limit: 100 })]).toEqual(before);
       // The owner does get an answer: the table asks for something that is there.
-      if (method !== 'touchSessions') expect(await ask(storage, { key, runId })).not.toEqual(nothing);
+      if (method !== 'touchSessions') expect(await askFor(storage, { key, ...ids })).not.toEqual(nothing);
     });
   }
 }

@@ -31,7 +31,7 @@ async function say(
 export function describeMessages(openFresh: OpenFresh): void {
   const data = useStorage(openFresh);
 
-  describe('events', () => {
+  describe('events (P3)', () => {
     it('are read in order from after a place, with the head', async () => {
       const { storage } = data;
       const session = await createSession(storage);
@@ -45,8 +45,31 @@ export function describeMessages(openFresh: OpenFresh): void {
       expect(await storage.readEvents(session, Number.MAX_SAFE_INTEGER, 1)).toEqual({
         epoch: 'epoch-1',
         headSeq: 5,
+        floorSeq: 0,
         events: [],
       });
+    });
+
+    it('of an unfinished run are found by their types, in order', async () => {
+      const { storage } = data;
+      const session = await createSession(storage, { engine: ENGINE });
+      const runId = await startedRun(storage, session);
+      const other = await queueRun(storage, session);
+      const of = (eventType: string, run: string | null = runId) => event(eventType, { runId: run });
+      await appended(storage, session, {
+        events: [of('tool_call'), of('tool_call', other), of('text_delta'), of('tool_call', null)],
+      });
+      await appended(storage, session, { events: [of('tool_result'), of('tool_call')] });
+      const found = async (run: string, ...types: string[]) =>
+        (await storage.runEvents(session, run, types)).map(({ seq, eventType }) => `${seq} ${eventType}`);
+
+      expect(await found(runId, 'tool_call', 'tool_result')).toEqual([
+        '4 tool_call',
+        '8 tool_result',
+        '9 tool_call',
+      ]);
+      expect(await found(other, 'run_queued')).toEqual(['3 run_queued']);
+      expect([await found(runId, 'step_finished'), await found('another', 'tool_call')]).toEqual([[], []]);
     });
 
     it('come in pages of bounded size, of at least one event', async () => {
@@ -64,7 +87,7 @@ export function describeMessages(openFresh: OpenFresh): void {
     });
   });
 
-  describe('pages', () => {
+  describe('pages (S2)', () => {
     it('are of bounded size, and have at least one message', async () => {
       const { storage } = data;
       const session = await createSession(storage);
@@ -121,7 +144,7 @@ export function describeMessages(openFresh: OpenFresh): void {
     });
   });
 
-  describe('conversation', () => {
+  describe('conversation (S5)', () => {
     it('groups messages by run in the order of the runs, up to one of them', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
@@ -152,7 +175,7 @@ export function describeMessages(openFresh: OpenFresh): void {
     });
   });
 
-  describe('snapshot', () => {
+  describe('snapshot (P3)', () => {
     it('has the messages, the unfinished runs and the open message of one moment', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
@@ -161,7 +184,7 @@ export function describeMessages(openFresh: OpenFresh): void {
       await say(storage, session, 'question', running);
       const speaks = (eventType: string) => event(eventType, { runId: running });
       await appended(storage, session, {
-        fence: { runId: running },
+        fence: { runId: running, attempt: 1 },
         events: [speaks('step_started'), speaks('message_started'), speaks('text_delta')],
         writes: [{ kind: 'open_message', runId: running, eventIndex: 1 }],
       });

@@ -18,7 +18,7 @@ import {
 export function describeRuns(openFresh: OpenFresh): void {
   const data = useStorage(openFresh);
 
-  describe('life', () => {
+  describe('life (P6)', () => {
     it('is queued, running, ended', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
@@ -30,6 +30,9 @@ export function describeRuns(openFresh: OpenFresh): void {
         status: 'queued',
         acceptedSeq: 2,
         openSeq: null,
+        attempt: 0,
+        elapsedMs: 0,
+        recoveries: 0,
         result: null,
         usage: null,
         error: null,
@@ -43,7 +46,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect((await storage.getSession(session))?.unfinishedRuns).toBe(1);
 
       await appended(storage, session, { writes: [startRun(run.runId)] });
-      const running = { ...queued, status: 'running', startedAt: 4000 };
+      const running = { ...queued, status: 'running', attempt: 1, startedAt: 4000 };
       expect(await storage.getRun(session, run.runId)).toEqual(running);
 
       const error = { code: 'TOOL_ERROR', message: 'no' };
@@ -103,7 +106,7 @@ export function describeRuns(openFresh: OpenFresh): void {
   });
 
   describe('acceptance', () => {
-    it('says how many unfinished runs are ahead', async () => {
+    it('says how many unfinished runs are ahead (S3)', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const positions = [];
@@ -118,7 +121,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(positions).toEqual([0, 1, 2]);
     });
 
-    it('refuses an id that the session has, whatever became of the run', async () => {
+    it('refuses an id that the session has, whatever became of the run (P5)', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const runId = await startedRun(storage, session);
@@ -129,7 +132,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(outcome).toEqual({ ok: false, reason: 'run_exists' });
     });
 
-    it('neither clashes with the same id in another session nor tells of it', async () => {
+    it('neither clashes with the same id in another session nor tells of it (S1)', async () => {
       const { storage } = data;
       const mine = await createSession(storage, { engine: ENGINE });
       const theirs = await createSession(storage, { engine: ENGINE, ownerId: 'somebody else' });
@@ -146,7 +149,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(await storage.getRun(mine, runId)).toMatchObject({ command: 'prompt', status: 'running' });
     });
 
-    it('refuses a run of an engine that is not the linked one', async () => {
+    it('refuses a run of an engine that is not the linked one (S4)', async () => {
       const { storage } = data;
       const linked = await createSession(storage, { engine: { ...ENGINE, engineId: 'engine-2' } });
       const unlinked = await createSession(storage);
@@ -156,7 +159,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(await append(storage, unlinked, { writes })).toEqual({ ok: false, reason: 'engine_changed' });
     });
 
-    it('refuses a run that takes none ahead of it while another is unfinished, and takes it in place of one that ends', async () => {
+    it('refuses a run that takes none ahead of it while another is unfinished, and takes it in place of one that ends (P6)', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const runId = await queueRun(storage, session);
@@ -172,7 +175,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(replaced).toMatchObject({ ok: true, position: 0 });
     });
 
-    it('refuses a run when more are unfinished than may be ahead of it, within one batch too', async () => {
+    it('refuses a run when more are unfinished than may be ahead of it, within one batch too (S3)', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const create = (maxAhead: number) => ({
@@ -194,7 +197,7 @@ export function describeRuns(openFresh: OpenFresh): void {
   });
 
   describe('lists', () => {
-    it('are newest first, in pages, by status', async () => {
+    it('are newest first, in pages, by status (S2)', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const ids: string[] = [];
@@ -214,7 +217,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(await storage.unfinishedRunIds(session)).toEqual(ids.slice(0, 4).reverse());
     });
 
-    it('know the oldest unfinished run, and how many are ahead of another', async () => {
+    it('know the oldest unfinished run, and how many are ahead of another (S5)', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
       const none = await storage.nextRun(session);
@@ -237,7 +240,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(await storage.countUnfinishedRuns(session, Number.MAX_SAFE_INTEGER)).toBe(2);
     });
 
-    it('count the queued runs of all sessions that are not deleted', async () => {
+    it('count the queued runs of all sessions that are not deleted (S3)', async () => {
       const { storage } = data;
       const [one, other, deleted] = await Promise.all([
         createSession(storage, { engine: ENGINE }),
@@ -253,7 +256,7 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect([none, some, await storage.countQueuedRuns()]).toEqual([0, 4, 3]);
     });
 
-    it('name the sessions with queued runs, the one that waits longest first', async () => {
+    it('name the sessions with queued runs, the one that waits longest first (S5)', async () => {
       const { storage } = data;
       const keys = [];
       for (let index = 0; index < 4; index++) {
@@ -273,7 +276,7 @@ export function describeRuns(openFresh: OpenFresh): void {
     });
   });
 
-  it('takes no run of this start for an orphan', async () => {
+  it('takes no run of this start for an orphan (P6)', async () => {
     const { storage } = data;
     await startedRun(storage, await createSession(storage, { engine: ENGINE }));
 

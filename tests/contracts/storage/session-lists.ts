@@ -18,7 +18,7 @@ async function createMany(storage: Storage, count: number): Promise<SessionKey[]
 export function describeSessionLists(openFresh: OpenFresh): void {
   const data = useStorage(openFresh);
 
-  describe('pages', () => {
+  describe('pages (S2)', () => {
     it('lists newest first, with the total, by keyset or by offset', async () => {
       const { storage } = data;
       const ids = (await createMany(storage, 5)).map(({ sessionId }) => sessionId).reverse();
@@ -90,7 +90,7 @@ export function describeSessionLists(openFresh: OpenFresh): void {
     });
   });
 
-  describe('expired sessions', () => {
+  describe('expired sessions (S3)', () => {
     it('are neither listed nor counted before they are removed', async () => {
       const { storage } = data;
       await createSession(storage, { createdAt: 1000 });
@@ -114,7 +114,7 @@ export function describeSessionLists(openFresh: OpenFresh): void {
     });
   });
 
-  describe('status', () => {
+  describe('status (S5)', () => {
     it('is exactly one for each session', async () => {
       const { storage } = data;
       const failed = { ...ENGINE, status: 'failed' } as const;
@@ -141,7 +141,7 @@ export function describeSessionLists(openFresh: OpenFresh): void {
     });
   });
 
-  describe('metadata', () => {
+  describe('metadata (S5)', () => {
     it('is compared as text, scalar values at the top level only', async () => {
       const { storage } = data;
       const metadata = {
@@ -209,7 +209,7 @@ export function describeSessionLists(openFresh: OpenFresh): void {
     });
   });
 
-  it('counts filtered lists to 10,000', async () => {
+  it('counts filtered lists to 10,000 (S3)', async () => {
     const { storage } = data;
     for (let index = 0; index < 10_000; index++) await createSession(storage, { metadata: { a: 1 } });
     const query = { ...ALL, limit: 1, metadata: { a: '1' } };

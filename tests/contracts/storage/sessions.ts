@@ -3,12 +3,14 @@ import {
   ALL,
   append,
   appended,
+  createRequest,
   createRun,
   createSession,
   ENGINE,
   event,
   finishRun,
   INSERT_MESSAGE,
+  newRequest,
   newRun,
   newSession,
   type OpenFresh,
@@ -22,7 +24,7 @@ import {
 export function describeSessions(openFresh: OpenFresh): void {
   const data = useStorage(openFresh);
 
-  it('gives back what was created', async () => {
+  it('gives back what was created (S5)', async () => {
     const { storage } = data;
     const session = newSession({
       name: 'Ünï 🚀',
@@ -48,19 +50,19 @@ export function describeSessions(openFresh: OpenFresh): void {
     });
   });
 
-  it('creates at most as many sessions as it may', async () => {
+  it('creates at most as many sessions as it may (S3)', async () => {
     const { storage } = data;
     await createSession(storage, { ownerId: 'somebody else' });
     const second = newSession();
 
-    expect(await storage.createSession(second, 1)).toBe(false);
+    expect(await storage.createSession(second, 1)).toBe('full');
     expect(await storage.getSession(second)).toBeNull();
-    expect(await storage.createSession(second, 2)).toBe(true);
+    expect(await storage.createSession(second, 2)).toBe('created');
     await storage.deleteSession(second);
-    expect(await storage.createSession(newSession(), 2)).toBe(true);
+    expect(await storage.createSession(newSession(), 2)).toBe('created');
   });
 
-  it('counts sessions and engines exactly', async () => {
+  it('counts sessions and engines exactly (S3)', async () => {
     const { storage } = data;
     const [plain, linked, other] = await Promise.all([
       createSession(storage),
@@ -93,7 +95,7 @@ export function describeSessions(openFresh: OpenFresh): void {
     expect((await storage.listSessions(OWNER, ALL)).total).toBe(0);
   });
 
-  describe('engines', () => {
+  describe('engines (S5)', () => {
     it('links, relinks and unlinks, but not during a run', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });
@@ -132,7 +134,7 @@ export function describeSessions(openFresh: OpenFresh): void {
     });
   });
 
-  it('touches sessions where the time grows, and skips unknown ones', async () => {
+  it('touches sessions where the time grows, and skips unknown ones (S5)', async () => {
     const { storage } = data;
     const older = await createSession(storage, { createdAt: 1000 });
     const newer = await createSession(storage, { createdAt: 3000 });
@@ -147,7 +149,7 @@ export function describeSessions(openFresh: OpenFresh): void {
     expect((await storage.getSession(newer))?.lastInteractionAt).toBe(3000);
   });
 
-  describe('deletion', () => {
+  describe('deletion (S6)', () => {
     it('is at once and everywhere', async () => {
       const { storage } = data;
       const key = await createSession(storage, { engine: ENGINE, metadata: { a: 'b' } });
@@ -188,8 +190,13 @@ export function describeSessions(openFresh: OpenFresh): void {
         const key = await createSession(storage, { engine: ENGINE, metadata: { a: 'b', c: 1 } });
         const run = newRun();
         await appended(storage, key, {
-          events: [event('run_queued', { eventId: 'one' }), said('hi'), event()],
-          writes: [createRun(run), { kind: 'insert_message', eventIndex: 1 }],
+          events: [event('run_queued', { eventId: 'one' }), said('hi'), event('input_requested')],
+          writes: [
+            createRun(run),
+            { kind: 'insert_message', eventIndex: 1 },
+            startRun(run.runId),
+            createRequest(newRequest(run.runId), 2),
+          ],
         });
         doomed.push(key);
       }
@@ -197,18 +204,18 @@ export function describeSessions(openFresh: OpenFresh): void {
       await appended(storage, kept, { events: [event(), event()] });
       for (const key of doomed) await storage.deleteSession(key);
 
-      // Each of the three has 9 rows: itself, 3 events, an event id, a message, a run and two of metadata.
+      // Each of the three has 10 rows: itself, 3 events, an event id, a message, a run, a request and two of metadata.
       let slices = 1;
       while (await storage.purge(2)) slices++;
 
-      expect(slices).toBeGreaterThanOrEqual(Math.ceil((3 * 9) / 2));
+      expect(slices).toBeGreaterThanOrEqual(Math.ceil((3 * 10) / 2));
       expect(await storage.purge(2)).toBe(false);
       expect((await storage.readEvents(kept, 0, 10))?.events).toHaveLength(2);
       expect((await storage.listSessions(OWNER, { ...ALL, metadata: { a: 'b' } })).sessions).toHaveLength(1);
     });
   });
 
-  describe('expiry', () => {
+  describe('expiry (S6)', () => {
     it('takes the sessions untouched for longest, without unfinished runs, at most as many as asked for', async () => {
       const { storage } = data;
       const [third, first, second, busy, fresh] = await Promise.all([

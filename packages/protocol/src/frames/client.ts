@@ -4,6 +4,7 @@ import { commandBodySchema } from '../commands.ts';
 import { cursorSchema, jsonObjectSchema, runIdSchema } from '../common.ts';
 import { linkEngineSchema } from '../engines.ts';
 import { customEventTypeSchema } from '../events.ts';
+import { answerSchema, requestIdSchema } from '../requests.ts';
 
 export const MESSAGE_TYPE = /^[A-Za-z][A-Za-z0-9_.:-]{0,99}$/;
 
@@ -56,6 +57,8 @@ export const CLIENT_FRAMES = {
     limit: z.int().min(1).max(1000).default(100),
     before: z.string().min(1).max(255).optional().meta({ description: '`next` of the page before' }),
   }),
+  claim_request: z.object({ request_id: requestIdSchema }),
+  server_response: z.object({ request_id: requestIdSchema, ...answerSchema.shape }),
 } as const;
 
 export type ClientFrameType = keyof typeof CLIENT_FRAMES;

@@ -1,11 +1,12 @@
 /** The frames that the server sends: type → schema of `data`. */
 import { z } from 'zod';
 import { commandAcceptedSchema } from '../commands.ts';
-import { cursorSchema, jsonObjectSchema, runIdSchema, sessionIdSchema, timestampSchema } from '../common.ts';
+import { cursorSchema, runIdSchema, sessionIdSchema, timestampSchema } from '../common.ts';
 import { ENGINE_STATUSES, linkedEngineSchema } from '../engines.ts';
 import { eventSchema } from '../events.ts';
 import { limitsSchema } from '../limits.ts';
 import { messageSchema } from '../messages.ts';
+import { answerAcceptedSchema, requestClaimedSchema, requestSchema } from '../requests.ts';
 import { commandResultSchema, runSchema } from '../runs.ts';
 import { SESSION_STATUSES } from '../sessions.ts';
 import type { MessageId } from './client.ts';
@@ -20,7 +21,9 @@ export const historySchema = z
     partial_message: messageSchema
       .nullable()
       .meta({ description: 'what was streamed so far of an unfinished message' }),
-    pending_requests: z.array(jsonObjectSchema),
+    pending_requests: z
+      .array(requestSchema)
+      .meta({ description: 'what runs of the session wait for, oldest first' }),
   })
   .meta({ id: 'History' });
 export type History = z.infer<typeof historySchema>;
@@ -63,6 +66,8 @@ export const SERVER_FRAMES = {
   unsubscribed: z.object({}),
   event_published: z.object({ cursor: cursorSchema }),
   history_response: historySchema,
+  request_claimed: requestClaimedSchema,
+  server_response_accepted: answerAcceptedSchema,
   event: eventSchema,
   notification: z
     .object({ notification_type: z.string(), message: z.string() })
@@ -103,4 +108,6 @@ export const REPLIES = {
   unsubscribe: ['unsubscribed'],
   event: ['event_published'],
   history: ['history_response'],
+  claim_request: ['request_claimed'],
+  server_response: ['server_response_accepted'],
 } as const;

@@ -30,11 +30,24 @@ export const configSchema = z.object({
   dataDir: text(1000).default('./data').describe('Folder of the embedded database; created when missing'),
   // As a URL, `sqlite://data/x.db` would name the host `data`; as a path it would be at the root. Neither is meant.
   databaseUrl: matching(
-    /^(sqlite:(?!\/\/(?!\/)).+|:memory:)$/,
-    '`sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
+    /^(sqlite:(?!\/\/(?!\/)).+|:memory:|postgres(ql)?:\/\/.+)$/,
+    '`postgres://USER:PASSWORD@HOST/DATABASE`, `sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
   )
     .optional()
-    .describe('`sqlite:PATH` or `:memory:`; default `llmgine.db` in the data folder'),
+    .describe('`postgres://…`, `sqlite:PATH` or `:memory:`; default `llmgine.db` in the data folder'),
+  databasePool: whole(2, 1000).default(10).describe('Connections to Postgres at most'),
+  databaseTimeout: seconds(0.1, 3600)
+    .default(10)
+    .describe('Seconds that a query of Postgres, or waiting for a connection, may take'),
+  runLease: seconds(0.5, 600)
+    .default(15)
+    .describe('Seconds after which the runs of a process that is gone are taken over (Postgres)'),
+  eventRetention: seconds(0, 100 * 365 * DAY)
+    .default(7 * DAY)
+    .describe('Seconds that events are kept; messages live as long as their session; 0 = as long'),
+  eventCompaction: seconds(0, 365 * DAY)
+    .default(60)
+    .describe('Seconds after which the pieces of a completed message are dropped; the message stays'),
   sqliteSynchronous: oneOf(['normal', 'full']).default('normal').describe('`full` also survives power loss'),
 
   model: matching(/^[a-z0-9-]+(:.+)?$/, '`provider:model`, for example openai-compatible:llama3')
@@ -47,6 +60,9 @@ export const configSchema = z.object({
   runTimeout: seconds(0.1, 7 * DAY)
     .default(600)
     .describe('Seconds a run may take'),
+  requestTimeout: seconds(0.1, 365 * DAY)
+    .default(DAY)
+    .describe('Seconds after which a request to people expires, where the engine says nothing else'),
   shutdownGrace: seconds(0, 3600)
     .default(10)
     .describe('Seconds that runs get to finish when the server stops'),
@@ -92,7 +108,7 @@ export type ConfigKey = keyof ConfigValues;
 export const CONFIG_KEYS = Object.keys(configSchema.shape) as readonly ConfigKey[];
 
 /** Values that no error, log or answer may show. `custom` is whatever people put there, so it counts too. */
-export const SECRET_KEYS: ReadonlySet<ConfigKey> = new Set(['key', 'custom']);
+export const SECRET_KEYS: ReadonlySet<ConfigKey> = new Set(['key', 'databaseUrl', 'custom']);
 
 export const ENV_PREFIX = 'LLMGINE_API_';
 /** The variable that names the file. */

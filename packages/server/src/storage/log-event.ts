@@ -1,4 +1,5 @@
 import { formatCursor } from '@llmgine/protocol';
+import type { Replaced } from './types.ts';
 
 /**
  * A committed event. Its wire forms are made at most once, when the first reader asks, and shared by all readers.
@@ -52,4 +53,9 @@ export class LogEvent {
     this.#frame ??= Buffer.from(`{"type":"event","data":${this.data}}`);
     return this.#frame;
   }
+}
+
+/** The payload of a `message_completed` that was streamed, with the deltas that it stands for. */
+export function withReplaces(payload: string, { fromSeq, toSeq }: Replaced): string {
+  return `${payload.slice(0, -1)},"replaces":{"from_seq":${fromSeq},"to_seq":${toSeq}}}`;
 }

@@ -2,12 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ConfigValues } from '../config.ts';
 import { StorageOpenError } from './errors.ts';
+import { openPostgresStorage } from './postgres/storage.ts';
 import { openSqliteStorage } from './sqlite/storage.ts';
 import type { Storage } from './types.ts';
 
 const MEMORY = ':memory:';
 const SQLITE_URL = /^sqlite:(?:\/\/(?=\/))?(.+)$/;
+const POSTGRES_URL = /^postgres(?:ql)?:/;
 const FILE_NAME = 'llmgine.db';
+
+type StorageConfig = Pick<ConfigValues, 'databaseUrl' | 'dataDir' | 'sqliteSynchronous'> &
+  Pick<ConfigValues, 'databasePool' | 'databaseTimeout' | 'runLease'>;
 
 export interface OpenStorageOptions {
   /** Told what went wrong where nobody waits for an answer. */
@@ -16,12 +21,23 @@ export interface OpenStorageOptions {
 
 /**
  * Opens the storage that the configuration names: `databaseUrl`, else `llmgine.db` in `dataDir`. Makes the folder
- * and the files, for this user alone; the modes of what is there already stay. Throws `StorageInUseError` and `StorageOpenError`, whose messages are one line for people.
+ * and the files, for this user alone; the modes of what is there already stay. Throws `StorageInUseError` and
+ * `StorageOpenError`, whose messages are one line for people and hold no secret.
  */
 export async function openStorage(
-  config: Pick<ConfigValues, 'databaseUrl' | 'dataDir' | 'sqliteSynchronous'>,
+  config: StorageConfig,
   options: OpenStorageOptions = {},
 ): Promise<Storage> {
+  const { databaseUrl } = config;
+  if (databaseUrl !== undefined && POSTGRES_URL.test(databaseUrl)) {
+    return openPostgresStorage({
+      url: databaseUrl,
+      pool: config.databasePool,
+      timeoutMs: config.databaseTimeout * 1000,
+      leaseMs: config.runLease * 1000,
+      ...options,
+    });
+  }
   const path = databasePath(config);
   if (path !== MEMORY) makeFolder(dirname(path));
   return openSqliteStorage({ path, synchronous: config.sqliteSynchronous, ...options });

@@ -107,15 +107,21 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
   ],
   dataDir: [['   '], 'a text of 1 to 1000 characters'],
   databaseUrl: [
-    ['postgres://localhost/db', 'sqlite:', 'sqlite://', 'sqlite://data/x.db'],
-    '`sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
+    ['mysql://localhost/db', 'postgres:', 'postgres://', 'sqlite:', 'sqlite://', 'sqlite://data/x.db'],
+    '`postgres://USER:PASSWORD@HOST/DATABASE`, `sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
   ],
+  databasePool: [['1', '1001', 'many'], 'a whole number from 2 to 1000'],
+  databaseTimeout: [['0', '3601'], 'seconds, from 0.1 to 3600'],
+  runLease: [['0', '0.4', '601'], 'seconds, from 0.5 to 600'],
+  eventRetention: [['-1', 'for ever', 'Infinity'], 'seconds, from 0 to 3153600000'],
+  eventCompaction: [['-1', 'never'], 'seconds, from 0 to 31536000'],
   sqliteSynchronous: [['off'], 'normal or full'],
   model: [['GPT 5', ':llama3', 'openai:'], '`provider:model`, for example openai-compatible:llama3'],
   modelAdapter: [['fat'], 'lean or ai-sdk'],
   maxConcurrentRuns: [['0'], 'a whole number from 1 to 10000'],
   maxQueuedRuns: [['0', '10001'], 'a whole number from 1 to 10000'],
   runTimeout: [['0'], 'seconds, from 0.1 to 604800'],
+  requestTimeout: [['0', 'never'], 'seconds, from 0.1 to 31536000'],
   shutdownGrace: [['-1'], 'seconds, from 0 to 3600'],
   maxBodySize: [['1'], 'a whole number from 1024 to 1073741824'],
   websocketMaxMessageSize: [['1'], 'a whole number from 1024 to 1073741824'],
@@ -130,7 +136,7 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
   logFormat: [['xml'], 'auto, json or pretty'],
   custom: [['{', '[]', '"text"', 'null', '7'], 'a JSON object'],
 };
-const HIDDEN: ReadonlySet<string> = new Set(['key', 'custom']);
+const HIDDEN: ReadonlySet<string> = new Set(['key', 'databaseUrl', 'custom']);
 
 describe.each(Object.entries(WRONG) as [ConfigKey, (typeof WRONG)[ConfigKey]][])(
   '%s',
@@ -167,12 +173,33 @@ describe.each(Object.entries(WRONG) as [ConfigKey, (typeof WRONG)[ConfigKey]][])
   },
 );
 
-test('the password of a database URL is not shown', () => {
-  const message = messageOf(() => load({ LLMGINE_API_DATABASE_URL: 'postgres://me:hunter2@db/app' }));
+test.each([
+  'postgres://me:hunter2@db.example/app',
+  'postgresql://me:hunter2@[::1]:5433/app?sslmode=require',
+  'postgres:///app?host=/var/run/postgresql',
+  'sqlite:data/x.db',
+  'sqlite:///var/lib/x.db',
+  ':memory:',
+])('%s is a database', (url) => {
+  expect(load({ LLMGINE_API_DATABASE_URL: url }).values.databaseUrl).toBe(url);
+});
 
-  expect(message).toBe(
-    'LLMGINE_API_DATABASE_URL is "postgres://(hidden)@db/app", but must be `sqlite:PATH`, with two slashes `sqlite:///ABSOLUTE/PATH`, or `:memory:`',
-  );
+test('a database URL is not shown, because it may hold a password', () => {
+  const message = messageOf(() => load({ LLMGINE_API_DATABASE_URL: 'mysql://me:hunter2@db/app' }));
+
+  expect(message).toMatch(/^LLMGINE_API_DATABASE_URL is \(hidden\), but must be /);
+  expect(message).not.toContain('hunter2');
+});
+
+test('how long things are kept, unless somebody says so', () => {
+  const DAY = 86_400;
+  expect(load().values).toMatchObject({
+    eventRetention: 7 * DAY,
+    eventCompaction: 60,
+    requestTimeout: DAY,
+    runLease: 15,
+  });
+  expect(load({ LLMGINE_API_EVENT_RETENTION: '0' }).values.eventRetention).toBe(0);
 });
 
 test('a value with line breaks or terminal codes stays on one readable line', () => {

@@ -15,7 +15,12 @@ import { temporaryFolder } from './folder.ts';
 it('a full storage says so, applies nothing, reads on, and works again when there is room', async () => {
   const path = join(await temporaryFolder(), 'llmgine.db');
   const database = new Database({ path, synchronous: 'normal' });
-  const storage = await startSqliteStorage(database, { description: path, lock: null, onError: () => {} });
+  const storage = await startSqliteStorage(database, {
+    description: path,
+    lock: null,
+    reserve: null,
+    onError: () => {},
+  });
   const [first, second] = [await createSession(storage), await createSession(storage)];
   const large = event('custom:large', { payload: JSON.stringify({ text: 'x'.repeat(20_000) }) });
   const full = { name: 'ApiError', code: 'STORAGE_FULL' };

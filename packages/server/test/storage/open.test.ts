@@ -9,7 +9,13 @@ import { openStorage } from '../../src/storage/open.ts';
 import { Database } from '../../src/storage/sqlite/database.ts';
 import { temporaryFolder } from './folder.ts';
 
-const NORMAL = { sqliteSynchronous: 'normal', databaseUrl: undefined } as const;
+const NORMAL = {
+  sqliteSynchronous: 'normal',
+  databaseUrl: undefined,
+  databasePool: 10,
+  databaseTimeout: 10,
+  runLease: 15,
+} as const;
 
 describe('where the data is', () => {
   it('is llmgine.db in the data folder, which is made', async () => {
@@ -68,7 +74,9 @@ describe('who can read it', () => {
     const [folder, ...files] = await modes(dataDir);
     expect(folder).toEqual(['', '700']);
     expect(files.map(([name]) => name)).toEqual(
-      expect.arrayContaining(['', '-shm', '-wal', '.lock', '.pid'].map((end) => `llmgine.db${end}`)),
+      expect.arrayContaining(
+        ['', '-shm', '-wal', '.lock', '.pid', '.reserve'].map((end) => `llmgine.db${end}`),
+      ),
     );
     expect(files.filter(([, mode]) => mode !== '600')).toEqual([]);
     expect((await stat(parent)).mode & 0o777).toBe(0o700);

@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 const PROGRAM = fileURLToPath(new URL('./program.ts', import.meta.url));
 
 /** Starts `program.ts`; it ends with the test at the latest. */
-export function startProgram(task: 'hold' | 'append' | 'open', path: string): Program {
+export function startProgram(task: 'hold' | 'append' | 'open' | 'work', path: string): Program {
   const child = spawn(process.execPath, ['--conditions=@llmgine/source', PROGRAM, task, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -37,6 +37,11 @@ export class Program {
   async line(): Promise<string | undefined> {
     const { value, done } = await this.#lines.next();
     return done ? undefined : value;
+  }
+
+  /** What it wrote besides, to its end. */
+  async *rest(): AsyncGenerator<string> {
+    for (let line = await this.line(); line !== undefined; line = await this.line()) yield line;
   }
 
   /** `kill -9`, and waits until it is gone. */

@@ -1,8 +1,8 @@
-/** A process that uses a storage until it is killed: `program.ts hold|append|open PATH`. Writes one line per step. */
+/** A process that uses a storage until it is killed: `program.ts hold|append|open|work PATH`. Writes one line per step. */
 import { writeSync } from 'node:fs';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
+import { openSession, SESSION, work } from './work.ts';
 
-const SESSION = { tenantId: 'tenant', ownerId: 'owner', sessionId: '00000000-0000-4000-8000-000000000001' };
 // Synchronous: a line is out before the next step, so it is never lost when the process is killed.
 const say = (line: string) => writeSync(1, `${line}\n`);
 const [task, path = ''] = process.argv.slice(2);
@@ -13,12 +13,9 @@ try {
   if (task === 'open') await storage.close();
   // Something that keeps the process alive.
   else if (task === 'hold') setInterval(() => {}, 1 << 30);
+  else if (task === 'work') await work(storage, say);
   else {
-    const engine = { engineId: 'e', engineType: 'TestEngine', config: {}, status: 'running' } as const;
-    await storage.createSession(
-      { ...SESSION, epoch: 'epoch-1', name: null, metadata: {}, createdAt: 1, engine, events: [] },
-      Number.MAX_SAFE_INTEGER,
-    );
+    await openSession(storage);
     for (;;) {
       const events = [{ eventType: 'custom:n', runId: null, payload: '{}', createdAt: 1 }];
       const [outcome] = await storage.append([{ session: SESSION, events }]);

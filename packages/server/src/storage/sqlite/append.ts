@@ -1,8 +1,17 @@
+import { withReplaces } from '../log-event.ts';
 import type { Append, AppendOutcome } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
+import type { Idempotency } from './idempotency.ts';
+import { OLDEST_KEPT } from './retention.ts';
 import type { Sessions } from './sessions.ts';
 import type { AppendState, Writes } from './writes.ts';
 
+interface FenceArgs {
+  session: number;
+  runId: string;
+  boot: number;
+  attempt: number;
+}
 interface EventArgs {
   session: number;
   seq: number;
@@ -17,27 +26,34 @@ export class Appends {
   readonly #database: Database;
   readonly #sessions: Sessions;
   readonly #writes: Writes;
+  readonly #idempotency: Idempotency;
   readonly #boot: number;
-  readonly #fence: Prepared<{ session: number; runId: string; boot: number }, unknown>;
+  readonly #fence: Prepared<FenceArgs, unknown>;
   readonly #insertEvent: Prepared<EventArgs, unknown>;
   readonly #setHead: Prepared<{ session: number; headSeq: number }, unknown>;
+  readonly #keep: Prepared<{ session: number }, unknown>;
   readonly #findId: Prepared<{ session: number; eventId: string }, { seq: number }>;
   readonly #insertId: Prepared<{ session: number; eventId: string; seq: number }, unknown>;
 
-  constructor(database: Database, parts: { sessions: Sessions; writes: Writes; boot: number }) {
+  constructor(
+    database: Database,
+    parts: { sessions: Sessions; writes: Writes; idempotency: Idempotency; boot: number },
+  ) {
     this.#database = database;
     this.#sessions = parts.sessions;
     this.#writes = parts.writes;
+    this.#idempotency = parts.idempotency;
     this.#boot = parts.boot;
     const db = database.sql;
-    this.#fence = database.prepare((p: { session: number; runId: string; boot: number }) =>
+    this.#fence = database.prepare((p: FenceArgs) =>
       db
         .selectFrom('runs')
         .select('position')
         .where('session', '=', p.session)
         .where('run_id', '=', p.runId)
         .where('status', '=', 'running')
-        .where('boot', '=', p.boot),
+        .where('boot', '=', p.boot)
+        .where('attempt', '=', p.attempt),
     );
     this.#insertEvent = database.prepare((p: EventArgs) =>
       db.insertInto('events').values({
@@ -51,6 +67,13 @@ export class Appends {
     );
     this.#setHead = database.prepare((p: { session: number; headSeq: number }) =>
       db.updateTable('sessions').set({ head_seq: p.headSeq }).where('position', '=', p.session),
+    );
+    this.#keep = database.prepare((p: { session: number }) =>
+      db
+        .updateTable('sessions')
+        .set({ kept_since: OLDEST_KEPT })
+        .where('position', '=', p.session)
+        .where('kept_since', 'is', null),
     );
     this.#findId = database.prepare((p: { session: number; eventId: string }) =>
       db
@@ -73,10 +96,12 @@ export class Appends {
     if (!session) return { ok: false, reason: 'session_not_found' };
     const { position, epoch, head_seq: head } = session;
     if (append.fence) {
-      const { runId } = append.fence;
-      if (!this.#fence.get({ session: position, runId, boot: this.#boot }))
+      const { runId, attempt } = append.fence;
+      if (!this.#fence.get({ session: position, runId, boot: this.#boot, attempt }))
         return { ok: false, reason: 'fenced' };
     }
+    if (append.idempotency && this.#idempotency.has(append.idempotency))
+      return { ok: false, reason: 'idempotency_exists' };
     const repeated = this.#repeatedEvent(position, append);
     if (repeated) return { ok: false, reason: 'event_exists', epoch, ...repeated };
 
@@ -86,18 +111,26 @@ export class Appends {
       engineId: session.engine_id,
       unfinishedRuns: session.unfinished_runs,
       position: undefined,
+      replaced: undefined,
     };
     if (append.writes && append.writes.length > 0) {
       const refused = this.#database.savepoint(() => this.#writes.apply(state, append));
       if (refused) return { ok: false, reason: refused };
     }
     let seq = head;
-    for (const event of append.events) {
-      const { eventType, runId, payload, createdAt, eventId } = event;
+    for (const [index, event] of append.events.entries()) {
+      const { eventType, runId, createdAt, eventId } = event;
+      const replaced = state.replaced?.find(({ eventIndex }) => eventIndex === index);
+      const payload = replaced ? withReplaces(event.payload, replaced) : event.payload;
       this.#insertEvent.run({ session: position, seq: ++seq, eventType, runId, payload, createdAt });
       if (eventId !== undefined) this.#insertId.run({ session: position, eventId, seq });
     }
-    if (seq !== head) this.#setHead.run({ session: position, headSeq: seq });
+    if (seq !== head) {
+      this.#setHead.run({ session: position, headSeq: seq });
+      // What a run appends cannot be pruned before it has ended, and its end looks after it.
+      if (!append.fence) this.#keep.run({ session: position });
+    }
+    if (append.idempotency) this.#idempotency.keep(append.idempotency);
     if (append.touchedAt !== undefined) this.#sessions.touchOne(append.session, append.touchedAt);
     return {
       ok: true,
@@ -105,6 +138,7 @@ export class Appends {
       firstSeq: state.firstSeq,
       lastSeq: seq,
       ...(state.position === undefined ? {} : { position: state.position }),
+      ...(state.replaced === undefined ? {} : { replaced: state.replaced }),
     };
   }
 

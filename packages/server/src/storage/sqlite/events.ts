@@ -9,11 +9,14 @@ type Event = Selectable<EventsTable>;
 type OpenArgs = { session: number; runId: string; from: number };
 
 export class Events {
+  readonly #database: Database;
   readonly #sessions: Sessions;
   readonly #after: Prepared<{ session: number; after: number; limit: number }, Event>;
   readonly #open: Prepared<OpenArgs, Event>;
+  readonly #floor: Prepared<{ session: number }, { floor_seq: number }>;
 
   constructor(database: Database, sessions: Sessions) {
+    this.#database = database;
     this.#sessions = sessions;
     const db = database.sql;
     this.#after = database.prepare((p: { session: number; after: number; limit: number }) =>
@@ -39,6 +42,9 @@ export class Events {
         ])
         .orderBy('seq'),
     );
+    this.#floor = database.prepare((p: { session: number }) =>
+      db.selectFrom('sessions').select('floor_seq').where('position', '=', p.session),
+    );
   }
 
   page(key: SessionKey, after: number, limit: number, maxSize = MAX_PAGE_SIZE): EventPage | null {
@@ -50,7 +56,29 @@ export class Events {
       maxSize,
       (row) => row.payload.length,
     );
-    return { epoch, headSeq, events: rows.map((row) => toEvent(epoch, row)) };
+    const floorSeq = this.#floor.get({ session: position })?.floor_seq ?? 0;
+    return { epoch, headSeq, floorSeq, events: rows.map((row) => toEvent(epoch, row)) };
+  }
+
+  ofRun(key: SessionKey, runId: string, eventTypes: readonly string[]): LogEvent[] {
+    const session = this.#sessions.find(key);
+    if (!session) return [];
+    const begin = this.#database.sql
+      .selectFrom('runs')
+      .select('accepted_seq')
+      .where('session', '=', session.position)
+      .where('run_id', '=', runId);
+    const rows = this.#database.all(
+      this.#database.sql
+        .selectFrom('events')
+        .selectAll()
+        .where('session', '=', session.position)
+        .where('seq', '>=', begin)
+        .where('run_id', '=', runId)
+        .where('event_type', 'in', eventTypes)
+        .orderBy('seq'),
+    );
+    return rows.map((row) => toEvent(session.epoch, row));
   }
 
   /** `message_started` at `from` and what has been said of the message. */

@@ -30,7 +30,8 @@ export function lockDatabase(path: string, reportError: (error: unknown) => void
   makePrivateFile(`${base}.lock`);
   const connection = new DatabaseSync(`${base}.lock`, { timeout: 0 });
   try {
-    connection.exec('begin exclusive');
+    // In memory, because a journal would be a file, for which a full disk has no room.
+    connection.exec('pragma journal_mode = memory; begin exclusive');
   } catch (error) {
     connection.close();
     throw isBusy(error) ? new StorageInUseError(inUse(path, pidFile)) : error;

@@ -2,6 +2,7 @@ import type { Message } from '@llmgine/protocol';
 import { MAX_PAGE_SIZE, type MessagePage, type SessionKey, type Snapshot } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Events } from './events.ts';
+import type { Requests } from './requests.ts';
 import type { Runs } from './runs.ts';
 import type { FoundSession, Sessions } from './sessions.ts';
 
@@ -18,16 +19,23 @@ export class Messages {
   readonly #sessions: Sessions;
   readonly #runs: Runs;
   readonly #events: Events;
+  readonly #requests: Requests;
   readonly #before: Prepared<{ session: number; before: number; limit: number }, Row>;
   readonly #conversation: Prepared<{ session: number; acceptedSeq: number }, { message: string }>;
 
   constructor(
     database: Database,
-    parts: { readonly sessions: Sessions; readonly runs: Runs; readonly events: Events },
+    parts: {
+      readonly sessions: Sessions;
+      readonly runs: Runs;
+      readonly events: Events;
+      readonly requests: Requests;
+    },
   ) {
     this.#sessions = parts.sessions;
     this.#runs = parts.runs;
     this.#events = parts.events;
+    this.#requests = parts.requests;
     const db = database.sql;
     this.#before = database.prepare((p: { session: number; before: number; limit: number }) =>
       db
@@ -63,7 +71,8 @@ export class Messages {
       speaking?.openSeq == null
         ? []
         : this.#events.openMessage(session.position, session.epoch, speaking.runId, speaking.openSeq);
-    return { ...this.#page(session, options), runs, openEvents };
+    const pendingRequests = this.#requests.pendingAt(session.position, key);
+    return { ...this.#page(session, options), runs, openEvents, pendingRequests };
   }
 
   conversation(key: SessionKey, acceptedSeq: number): Message[] {

@@ -7,6 +7,7 @@ const PARTS = [
   ['event_ids', 'event_id'],
   ['messages', 'seq'],
   ['runs', 'run_id'],
+  ['requests', 'request_id'],
   ['session_metadata', 'key'],
 ] as const;
 

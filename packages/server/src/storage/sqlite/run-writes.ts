@@ -1,15 +1,24 @@
-import type { RunStatus } from '@llmgine/protocol';
+import { isFinished, type RunStatus } from '@llmgine/protocol';
+import { type Selectable, sql } from 'kysely';
 import type { AppendRefusal, NewRun, Write } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
+import type { RequestWrites } from './request-writes.ts';
+import { OLDEST_KEPT } from './retention.ts';
 import type { RunsTable } from './schema.ts';
 import type { AppendState } from './writes.ts';
 
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
 type RunKey = { session: number; runId: string };
-type NewArgs = { session: number; acceptedSeq: number; engineConfig: string; parameters: string } & Omit<
-  NewRun,
-  'engineConfig' | 'parameters'
->;
+type FoundRun = Pick<Selectable<RunsTable>, 'status' | 'accepted_seq' | 'open_seq'>;
+type NewArgs = {
+  session: number;
+  acceptedSeq: number;
+  boot: number;
+  engineConfig: string;
+  parameters: string;
+} & Omit<NewRun, 'engineConfig' | 'parameters'>;
+type StartArgs = RunKey & { boot: number; attempt: number; before: number; at: number };
+type CheckpointArgs = RunKey & { usage: string | null; elapsedMs: number };
 type FinishArgs = RunKey & {
   status: RunStatus;
   result: string;
@@ -18,23 +27,27 @@ type FinishArgs = RunKey & {
   at: number;
 };
 
-/** The life of a run: queued, running, ended. */
+/** The life of a run: queued, running, ended. `RunMoves` has its ways back. */
 export class RunWrites {
   readonly #boot: number;
-  readonly #find: Prepared<RunKey, Pick<RunsTable, 'status' | 'accepted_seq'>>;
+  readonly #requests: RequestWrites;
+  readonly #find: Prepared<RunKey, FoundRun>;
   readonly #insert: Prepared<NewArgs, unknown>;
-  readonly #start: Prepared<RunKey & { boot: number; at: number }, unknown>;
+  readonly #start: Prepared<StartArgs, unknown>;
+  readonly #checkpoint: Prepared<CheckpointArgs, unknown>;
   readonly #finish: Prepared<FinishArgs, unknown>;
   readonly #setOpen: Prepared<RunKey & { openSeq: number | null }, unknown>;
   readonly #setUnfinished: Prepared<{ session: number; unfinishedRuns: number }, unknown>;
+  readonly #oneEnded: Prepared<{ session: number; unfinishedRuns: number }, unknown>;
 
-  constructor(database: Database, boot: number) {
-    this.#boot = boot;
+  constructor(database: Database, parts: { readonly boot: number; readonly requests: RequestWrites }) {
+    this.#boot = parts.boot;
+    this.#requests = parts.requests;
     const db = database.sql;
     this.#find = database.prepare((p: RunKey) =>
       db
         .selectFrom('runs')
-        .select(['status', 'accepted_seq'])
+        .select(['status', 'accepted_seq', 'open_seq'])
         .where('session', '=', p.session)
         .where('run_id', '=', p.runId),
     );
@@ -44,6 +57,7 @@ export class RunWrites {
         run_id: p.runId,
         accepted_seq: p.acceptedSeq,
         status: 'queued',
+        boot: p.boot,
         created_at: p.createdAt,
         engine_id: p.engineId,
         engine_type: p.engineType,
@@ -54,13 +68,27 @@ export class RunWrites {
         result: 'null',
       }),
     );
-    this.#start = database.prepare((p: RunKey & { boot: number; at: number }) =>
+    this.#start = database.prepare((p: StartArgs) =>
       db
         .updateTable('runs')
-        .set({ status: 'running', boot: p.boot, started_at: p.at })
+        .set((eb) => ({
+          status: 'running',
+          boot: p.boot,
+          attempt: p.attempt,
+          started_at: eb.fn.coalesce('started_at', sql<number>`${p.at}`),
+        }))
         .where('session', '=', p.session)
         .where('run_id', '=', p.runId)
-        .where('status', '=', 'queued'),
+        .where('status', '=', 'queued')
+        .where('attempt', '=', p.before),
+    );
+    this.#checkpoint = database.prepare((p: CheckpointArgs) =>
+      db
+        .updateTable('runs')
+        .set({ usage: p.usage, elapsed_ms: p.elapsedMs, recoveries: 0 })
+        .where('session', '=', p.session)
+        .where('run_id', '=', p.runId)
+        .where('finished_at', 'is', null),
     );
     this.#finish = database.prepare((p: FinishArgs) =>
       db
@@ -87,11 +115,20 @@ export class RunWrites {
     this.#setUnfinished = database.prepare((p: { session: number; unfinishedRuns: number }) =>
       db.updateTable('sessions').set({ unfinished_runs: p.unfinishedRuns }).where('position', '=', p.session),
     );
+    // What the run kept from being pruned may be pruned now.
+    this.#oneEnded = database.prepare((p: { session: number; unfinishedRuns: number }) =>
+      db
+        .updateTable('sessions')
+        .set((eb) => ({
+          unfinished_runs: p.unfinishedRuns,
+          kept_since: eb.fn.coalesce('kept_since', OLDEST_KEPT),
+        }))
+        .where('position', '=', p.session),
+    );
   }
 
-  /** Where the run of that id began, if the session has it. */
-  acceptedSeq(session: number, runId: string): number | undefined {
-    return this.#find.get({ session, runId })?.accepted_seq;
+  find(session: number, runId: string): FoundRun | undefined {
+    return this.#find.get({ session, runId });
   }
 
   create(state: AppendState, { run, maxAhead }: WriteOf<'create_run'>): AppendRefusal | undefined {
@@ -101,14 +138,19 @@ export class RunWrites {
     if (state.unfinishedRuns > maxAhead) return 'run_in_progress';
     const engineConfig = JSON.stringify(run.engineConfig);
     const parameters = JSON.stringify(run.parameters);
-    this.#insert.run({ ...run, session, acceptedSeq: firstSeq, engineConfig, parameters });
+    this.#insert.run({ ...run, session, acceptedSeq: firstSeq, boot: this.#boot, engineConfig, parameters });
     state.position = state.unfinishedRuns;
-    this.#count(state, 1);
+    this.#setUnfinished.run({ session, unfinishedRuns: ++state.unfinishedRuns });
     return undefined;
   }
 
-  start({ session }: AppendState, { runId, at }: WriteOf<'start_run'>): AppendRefusal | undefined {
-    return this.#start.run({ session, runId, at, boot: this.#boot }) === 0 ? 'run_not_in_state' : undefined;
+  start({ session }: AppendState, { runId, attempt, at }: WriteOf<'start_run'>): AppendRefusal | undefined {
+    const args = { session, runId, attempt, before: attempt - 1, at, boot: this.#boot };
+    return this.#start.run(args) === 0 ? 'run_not_in_state' : undefined;
+  }
+
+  checkpoint({ session }: AppendState, { runId, usage, elapsedMs }: WriteOf<'checkpoint'>): undefined {
+    this.#checkpoint.run({ session, runId, usage: usage && JSON.stringify(usage), elapsedMs });
   }
 
   finish(state: AppendState, write: WriteOf<'finish_run'>): AppendRefusal | undefined {
@@ -116,8 +158,8 @@ export class RunWrites {
     const { runId, from, status, result, usage, error, at } = write;
     const run = this.#find.get({ session, runId });
     // A run ends once, whatever `from` says.
-    const unfinished = run?.status === 'queued' || run?.status === 'running';
-    if (!unfinished || !from.includes(run.status)) return 'run_not_in_state';
+    if (!run || isFinished(run.status) || !from.includes(run.status)) return 'run_not_in_state';
+    if (this.#requests.arePending(session, runId)) return 'request_pending';
     this.#finish.run({
       session,
       runId,
@@ -127,16 +169,11 @@ export class RunWrites {
       usage: usage && JSON.stringify(usage),
       error: error && JSON.stringify(error),
     });
-    this.#count(state, -1);
+    this.#oneEnded.run({ session, unfinishedRuns: --state.unfinishedRuns });
     return undefined;
   }
 
   open({ session, firstSeq }: AppendState, { runId, eventIndex }: WriteOf<'open_message'>): undefined {
     this.#setOpen.run({ session, runId, openSeq: eventIndex === null ? null : firstSeq + eventIndex });
-  }
-
-  #count(state: AppendState, change: number): void {
-    state.unfinishedRuns += change;
-    this.#setUnfinished.run({ session: state.session, unfinishedRuns: state.unfinishedRuns });
   }
 }

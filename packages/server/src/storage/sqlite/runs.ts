@@ -11,6 +11,7 @@ const SUMMARY = [
   'accepted_seq',
   'status',
   'open_seq',
+  'attempt',
   'created_at',
   'started_at',
   'finished_at',
@@ -34,9 +35,9 @@ export class Runs {
   readonly #next: Prepared<{ session: number }, Run>;
   readonly #countUnfinished: Prepared<{ session: number; before: number }, { count: number }>;
   readonly #unfinishedIds: Prepared<{ session: number }, Pick<Run, 'run_id'>>;
-  readonly #orphaned: Prepared<{ boot: number }, Run & Owner>;
+  readonly #orphaned: readonly Prepared<{ boot: number }, Run & Owner>[];
   readonly #countQueued: Prepared<object, { count: number }>;
-  readonly #queued: Prepared<object, Owner>;
+  readonly #queued: Prepared<{ boot: number }, Owner>;
 
   constructor(database: Database, sessions: Sessions) {
     this.#database = database;
@@ -64,16 +65,18 @@ export class Runs {
     const owner = ['session_id', 'tenant_id', 'owner_id'] as const;
     // Literals, because an index on some rows is used only where the query says so word for word. The runs come first
     // in a cross join: they are few, whatever the number of sessions.
-    this.#orphaned = database.prepare((p: { boot: number }) =>
-      db
-        .selectFrom('runs')
-        .crossJoin('sessions')
-        .selectAll('runs')
-        .select(owner)
-        .where('runs.status', '=', sql.lit('running'))
-        .where('runs.boot', '<', p.boot)
-        .whereRef('sessions.position', '=', 'runs.session')
-        .where('sessions.deleted_at', 'is', null),
+    this.#orphaned = (['queued', 'running'] as const).map((status) =>
+      database.prepare((p: { boot: number }) =>
+        db
+          .selectFrom('runs')
+          .crossJoin('sessions')
+          .selectAll('runs')
+          .select(owner)
+          .where('runs.status', '=', sql.lit(status))
+          .where((eb) => eb.or([eb('runs.boot', 'is', null), eb('runs.boot', '<', p.boot)]))
+          .whereRef('sessions.position', '=', 'runs.session')
+          .where('sessions.deleted_at', 'is', null),
+      ),
     );
     this.#countQueued = database.prepare(() =>
       db
@@ -84,13 +87,14 @@ export class Runs {
         .whereRef('sessions.position', '=', 'runs.session')
         .where('sessions.deleted_at', 'is', null),
     );
-    this.#queued = database.prepare(() =>
+    this.#queued = database.prepare((p: { boot: number }) =>
       db
         .selectFrom(
           db
             .selectFrom('runs')
             .select(['session', (eb) => eb.fn.min('position').as('oldest')])
             .where('status', '=', sql.lit('queued'))
+            .where('boot', '=', p.boot)
             .groupBy('session')
             .as('queued'),
         )
@@ -154,12 +158,13 @@ export class Runs {
     return this.#countQueued.get({})?.count ?? 0;
   }
 
-  sessionsWithQueued(): SessionKey[] {
-    return this.#queued.all({}).map(toKey);
+  sessionsWithQueued(boot: number): SessionKey[] {
+    return this.#queued.all({ boot }).map(toKey);
   }
 
   orphaned(boot: number): RunRow[] {
-    return this.#orphaned.all({ boot }).map((run) => toRun(run, toKey(run)));
+    const runs = this.#orphaned.flatMap((some) => some.all({ boot }));
+    return runs.sort((a, b) => a.position - b.position).map((run) => toRun(run, toKey(run)));
   }
 }
 
@@ -173,6 +178,8 @@ function toRun(row: Run, key: SessionKey): RunRow {
     engineConfig: JSON.parse(row.engine_config) as JsonObject,
     parameters: JSON.parse(row.parameters) as JsonObject,
     bodyHash: row.body_hash,
+    elapsedMs: row.elapsed_ms,
+    recoveries: row.recoveries,
   };
 }
 
@@ -188,6 +195,7 @@ function toSummary(row: Summary, { tenantId, ownerId, sessionId }: SessionKey): 
     status: row.status,
     acceptedSeq: row.accepted_seq,
     openSeq: row.open_seq,
+    attempt: row.attempt,
     result: JSON.parse(row.result) as Json,
     usage: row.usage === null ? null : (JSON.parse(row.usage) as Usage),
     error: row.error === null ? null : (JSON.parse(row.error) as ErrorObject),

@@ -1,5 +1,5 @@
 /** The tables as Kysely sees them. Times are milliseconds since the Unix epoch, JSON is text. */
-import type { RunStatus } from '@llmgine/protocol';
+import type { RequestKind, RequestOutcome, RunStatus } from '@llmgine/protocol';
 import type { Generated } from 'kysely';
 
 export interface SessionsTable {
@@ -20,6 +20,10 @@ export interface SessionsTable {
   name: string | null;
   engine_config: string | null;
   metadata: string;
+  /** Events up to this `seq` were pruned. */
+  floor_seq: Generated<number>;
+  /** `created_at` of the oldest event that is kept; null when there is none, or a run keeps it from being pruned. */
+  kept_since: number | null;
 }
 
 /** Scalar top-level metadata values as text, so that a filter is a look-up. */
@@ -54,6 +58,10 @@ export interface MessagesTable {
   /** Of the message's run; the message's own `seq` when it has none. */
   accepted_seq: number;
   message: string;
+  /** Where its deltas lie; null when there is nothing left to compact. */
+  from_seq: number | null;
+  to_seq: number | null;
+  completed_at: number | null;
 }
 
 export interface RunsTable {
@@ -63,7 +71,7 @@ export interface RunsTable {
   run_id: string;
   accepted_seq: number;
   status: RunStatus;
-  /** Boot number under which it was started. */
+  /** Boot number of the process that looks after it. */
   boot: number | null;
   open_seq: number | null;
   created_at: number;
@@ -79,6 +87,43 @@ export interface RunsTable {
   result: string;
   usage: string | null;
   error: string | null;
+  attempt: Generated<number>;
+  elapsed_ms: Generated<number>;
+  recoveries: Generated<number>;
+}
+
+export interface RequestsTable {
+  session: number;
+  request_id: string;
+  run_id: string;
+  request_key: string;
+  /** Of its `input_requested`. */
+  seq: number;
+  kind: RequestKind;
+  created_at: number;
+  expires_at: number;
+  claimed_by: string | null;
+  claimed_until: number | null;
+  /** `null` as long as it is pending. */
+  outcome: RequestOutcome | null;
+  resolved_at: number | null;
+  resolved_by: string | null;
+  tool_name: string | null;
+  tool_call_id: string | null;
+  prompt: string;
+  schema: string | null;
+  arguments: string | null;
+  value: string | null;
+  reason: string | null;
+}
+
+export interface IdempotencyTable {
+  tenant_id: string;
+  owner_id: string;
+  idempotency_key: string;
+  body_hash: string;
+  created_at: number;
+  response: string;
 }
 
 /** Sessions that are not deleted, per owner. */
@@ -101,6 +146,8 @@ export interface Schema {
   event_ids: EventIdsTable;
   messages: MessagesTable;
   runs: RunsTable;
+  requests: RequestsTable;
+  idempotency: IdempotencyTable;
   owners: OwnersTable;
   meta: MetaTable;
 }

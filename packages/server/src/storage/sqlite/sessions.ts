@@ -1,7 +1,8 @@
 import { type Selectable, sql } from 'kysely';
-import type { NewSession, SessionKey, SessionRow } from '../types.ts';
+import type { IdempotencyRecord, NewSession, SessionKey, SessionRow } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
+import type { Idempotency } from './idempotency.ts';
 import type { SessionsTable } from './schema.ts';
 import { engineColumns, metadataText, toSession } from './session-row.ts';
 
@@ -20,6 +21,7 @@ type Doomed = FoundSession & Pick<SessionsTable, 'session_id' | 'tenant_id' | 'o
 export class Sessions {
   readonly #database: Database;
   readonly #counters: Counters;
+  readonly #idempotency: Idempotency;
   readonly #find: Prepared<KeyArgs, FoundSession>;
   readonly #get: Prepared<KeyArgs, Selectable<SessionsTable>>;
   readonly #touch: Prepared<KeyArgs & { at: number }, unknown>;
@@ -27,9 +29,10 @@ export class Sessions {
   readonly #untouched: Prepared<{ before: number; limit: number }, Doomed>;
   readonly #nextExpiry: Prepared<object, { last_interaction_at: number }>;
 
-  constructor(database: Database, counters: Counters) {
+  constructor(database: Database, parts: { readonly counters: Counters; readonly idempotency: Idempotency }) {
     this.#database = database;
-    this.#counters = counters;
+    this.#counters = parts.counters;
+    this.#idempotency = parts.idempotency;
     const db = database.sql;
     const found = ['position', 'epoch', 'head_seq', 'unfinished_runs', 'engine_id'] as const;
     const atRest = db
@@ -90,9 +93,14 @@ export class Sessions {
     return row ? toSession(row) : null;
   }
 
-  create(session: NewSession, maxSessions: number): boolean {
+  create(
+    session: NewSession,
+    maxSessions: number,
+    idempotency?: IdempotencyRecord,
+  ): 'created' | 'full' | 'idempotency_exists' {
     return this.#database.transaction(() => {
-      if (this.#counters.totals().sessions >= maxSessions) return false;
+      if (idempotency && this.#idempotency.has(idempotency)) return 'idempotency_exists';
+      if (this.#counters.totals().sessions >= maxSessions) return 'full';
       const db = this.#database.sql;
       const { tenantId, ownerId, engine } = session;
       const created = this.#database.get(
@@ -111,6 +119,7 @@ export class Sessions {
             ...engineColumns(engine),
             name: session.name,
             metadata: JSON.stringify(session.metadata),
+            kept_since: session.events[0]?.createdAt ?? null,
           })
           .returning('position'),
       ) as { position: number };
@@ -141,7 +150,8 @@ export class Sessions {
       }
       this.#counters.addSessions(session, 1);
       if (engine) this.#counters.addEngines(1);
-      return true;
+      if (idempotency) this.#idempotency.keep(idempotency);
+      return 'created';
     });
   }
 
@@ -156,11 +166,13 @@ export class Sessions {
     this.#touch.run({ tenantId, ownerId, sessionId, at });
   }
 
-  delete(key: SessionKey): boolean {
+  delete(key: SessionKey, idempotency?: IdempotencyRecord): boolean {
     return this.#database.transaction(() => {
       const session = this.find(key);
-      if (session) this.#bury(session, key);
-      return session !== null;
+      if (!session) return false;
+      this.#bury(session, key);
+      if (idempotency) this.#idempotency.keep(idempotency);
+      return true;
     });
   }
 

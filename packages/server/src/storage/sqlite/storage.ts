@@ -1,11 +1,14 @@
 import type { Message } from '@llmgine/protocol';
 import { StorageOpenError, storageClosed } from '../errors.ts';
+import type { LogEvent } from '../log-event.ts';
 import type {
   Append,
   AppendOutcome,
   EventPage,
+  IdempotencyRecord,
   MessagePage,
   NewSession,
+  RequestRow,
   RunRow,
   RunSummary,
   Scope,
@@ -19,12 +22,17 @@ import type {
 import { Appends } from './append.ts';
 import { Counters } from './counters.ts';
 import { Database, type DatabaseOptions } from './database.ts';
-import { toApiError } from './errors.ts';
+import { isFull, toApiError } from './errors.ts';
 import { Events } from './events.ts';
+import { Idempotency } from './idempotency.ts';
 import { type Lock, lockDatabase, StorageInUseError } from './lock.ts';
 import { Messages } from './messages.ts';
 import { migrate } from './migrations.ts';
 import { Purge } from './purge.ts';
+import { Requests } from './requests.ts';
+import { Reserve } from './reserve.ts';
+import { Retention } from './retention.ts';
+import { Room } from './room.ts';
 import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
 import { Sessions } from './sessions.ts';
@@ -45,8 +53,9 @@ export async function openSqliteStorage(options: SqliteStorageOptions): Promise<
   let database: Database | null = null;
   try {
     if (path !== ':memory:') lock = lockDatabase(path, (error) => onError('storage pid file', error));
-    database = new Database(options);
-    return await startSqliteStorage(database, { description: `sqlite ${path}`, lock, onError });
+    const reserve = path === ':memory:' ? null : new Reserve(`${path}.reserve`);
+    database = openDatabase(options, reserve);
+    return await startSqliteStorage(database, { description: `sqlite ${path}`, lock, reserve, onError });
   } catch (error) {
     database?.close();
     lock?.release();
@@ -56,9 +65,20 @@ export async function openSqliteStorage(options: SqliteStorageOptions): Promise<
   }
 }
 
+/** On a full disk, opening the data takes the reserve: what is there can be read and deleted then. */
+function openDatabase(options: DatabaseOptions, reserve: Reserve | null): Database {
+  try {
+    return new Database(options);
+  } catch (error) {
+    if (!isFull(error) || !reserve?.giveUp()) throw error;
+    return new Database(options);
+  }
+}
+
 interface Parts {
   readonly description: string;
   readonly lock: Lock | null;
+  readonly reserve: Reserve | null;
   readonly onError: (stage: string, error: unknown) => void;
 }
 
@@ -66,8 +86,9 @@ interface Parts {
 export async function startSqliteStorage(database: Database, parts: Parts): Promise<SqliteStorage> {
   await database.transactionWhileOpening(() => migrate(database.sql));
   const counters = new Counters(database);
-  const boot = database.transaction(() => counters.nextBoot());
-  return new SqliteStorage(database, counters, boot, parts);
+  const room = new Room(database, parts.reserve);
+  const boot = room.make(() => database.transaction(() => counters.nextBoot()));
+  return new SqliteStorage(database, { ...parts, counters, room, boot });
 }
 
 /** See `Storage`. Every method is one synchronous piece of work; the promises are for the storages that are not. */
@@ -75,6 +96,7 @@ export class SqliteStorage implements Storage {
   readonly description: string;
   readonly boot: number;
   readonly #database: Database;
+  readonly #room: Room;
   readonly #lock: Lock | null;
   readonly #onError: Parts['onError'];
   readonly #counters: Counters;
@@ -84,35 +106,52 @@ export class SqliteStorage implements Storage {
   readonly #runs: Runs;
   readonly #events: Events;
   readonly #messages: Messages;
+  readonly #requests: Requests;
+  readonly #retention: Retention;
+  readonly #idempotency: Idempotency;
   readonly #appends: Appends;
   #closed = false;
 
-  constructor(database: Database, counters: Counters, boot: number, parts: Parts) {
+  constructor(
+    database: Database,
+    parts: Parts & { readonly counters: Counters; readonly room: Room; readonly boot: number },
+  ) {
+    const { counters, boot } = parts;
     this.description = parts.description;
     this.boot = boot;
+    this.#room = parts.room;
     this.#lock = parts.lock;
     this.#onError = parts.onError;
     this.#database = database;
     this.#counters = counters;
-    const sessions = new Sessions(database, counters);
+    const idempotency = new Idempotency(database);
+    const sessions = new Sessions(database, { counters, idempotency });
     const runs = new Runs(database, sessions);
     const events = new Events(database, sessions);
+    const requests = new Requests(database, sessions);
     const writes = new Writes(database, { counters, boot });
     this.#sessions = sessions;
     this.#list = new SessionList(database, counters);
     this.#purge = new Purge(database);
     this.#runs = runs;
     this.#events = events;
-    this.#messages = new Messages(database, { sessions, runs, events });
-    this.#appends = new Appends(database, { sessions, writes, boot });
+    this.#messages = new Messages(database, { sessions, runs, events, requests });
+    this.#requests = requests;
+    this.#retention = new Retention(database);
+    this.#idempotency = idempotency;
+    this.#appends = new Appends(database, { sessions, writes, idempotency, boot });
   }
 
   async append(batch: readonly Append[]): Promise<readonly AppendOutcome[]> {
-    return this.#do(() => this.#appends.apply(batch));
+    return this.#do(() => this.#room.take(() => this.#appends.apply(batch)));
   }
 
-  async createSession(session: NewSession, maxSessions: number): Promise<boolean> {
-    return this.#do(() => this.#sessions.create(session, maxSessions));
+  async createSession(
+    session: NewSession,
+    maxSessions: number,
+    idempotency?: IdempotencyRecord,
+  ): Promise<'created' | 'full' | 'idempotency_exists'> {
+    return this.#do(() => this.#room.take(() => this.#sessions.create(session, maxSessions, idempotency)));
   }
 
   async getSession(key: SessionKey): Promise<SessionRow | null> {
@@ -124,15 +163,15 @@ export class SqliteStorage implements Storage {
   }
 
   async touchSessions(touches: readonly { readonly key: SessionKey; readonly at: number }[]): Promise<void> {
-    this.#do(() => this.#sessions.touch(touches));
+    this.#do(() => this.#room.take(() => this.#sessions.touch(touches)));
   }
 
-  async deleteSession(key: SessionKey): Promise<boolean> {
-    return this.#do(() => this.#sessions.delete(key));
+  async deleteSession(key: SessionKey, idempotency?: IdempotencyRecord): Promise<boolean> {
+    return this.#do(() => this.#room.make(() => this.#sessions.delete(key, idempotency)));
   }
 
   async expireSessions(untouchedSince: number, limit: number): Promise<readonly SessionKey[]> {
-    return this.#do(() => this.#sessions.expire(untouchedSince, limit));
+    return this.#do(() => this.#room.make(() => this.#sessions.expire(untouchedSince, limit)));
   }
 
   async nextExpiry(): Promise<number | null> {
@@ -140,7 +179,7 @@ export class SqliteStorage implements Storage {
   }
 
   async purge(limit: number): Promise<boolean> {
-    return this.#do(() => this.#purge.slice(limit));
+    return this.#do(() => this.#room.make(() => this.#purge.slice(limit)));
   }
 
   async counts(): Promise<{ readonly sessions: number; readonly engines: number }> {
@@ -154,6 +193,14 @@ export class SqliteStorage implements Storage {
     maxSize?: number,
   ): Promise<EventPage | null> {
     return this.#do(() => this.#events.page(key, after, limit, maxSize));
+  }
+
+  async runEvents(
+    key: SessionKey,
+    runId: string,
+    eventTypes: readonly string[],
+  ): Promise<readonly LogEvent[]> {
+    return this.#do(() => this.#events.ofRun(key, runId, eventTypes));
   }
 
   async readMessages(key: SessionKey, options: Parameters<Messages['page']>[1]): Promise<MessagePage | null> {
@@ -196,11 +243,58 @@ export class SqliteStorage implements Storage {
   }
 
   async sessionsWithQueuedRuns(): Promise<readonly SessionKey[]> {
-    return this.#do(() => this.#runs.sessionsWithQueued());
+    return this.#do(() => this.#runs.sessionsWithQueued(this.boot));
   }
 
   async orphanedRuns(): Promise<readonly RunRow[]> {
     return this.#do(() => this.#runs.orphaned(this.boot));
+  }
+
+  async getRequest(key: SessionKey, requestId: string): Promise<RequestRow | null> {
+    return this.#do(() => this.#requests.get(key, requestId));
+  }
+
+  async listRequests(
+    key: SessionKey,
+    options: Parameters<Requests['page']>[1],
+  ): Promise<{ readonly requests: readonly RequestRow[]; readonly next: number | null }> {
+    return this.#do(() => this.#requests.page(key, options));
+  }
+
+  async requestsOfRun(key: SessionKey, runId: string): Promise<readonly RequestRow[]> {
+    return this.#do(() => this.#requests.ofRun(key, runId));
+  }
+
+  async dueRequests(now: number, limit: number): Promise<readonly RequestRow[]> {
+    return this.#do(() => this.#requests.due(now, limit));
+  }
+
+  async nextRequestExpiry(): Promise<number | null> {
+    return this.#do(() => this.#requests.nextExpiry());
+  }
+
+  async compactEvents(completedBefore: number, limit: number): Promise<boolean> {
+    return this.#do(() => this.#room.make(() => this.#retention.compact(completedBefore, limit)));
+  }
+
+  async nextCompaction(): Promise<number | null> {
+    return this.#do(() => this.#retention.nextCompaction());
+  }
+
+  async pruneEvents(createdBefore: number, limit: number): Promise<boolean> {
+    return this.#do(() => this.#room.make(() => this.#retention.prune(createdBefore, limit)));
+  }
+
+  async nextPrune(): Promise<number | null> {
+    return this.#do(() => this.#retention.nextPrune());
+  }
+
+  async getIdempotency(scope: Scope, idempotencyKey: string): Promise<IdempotencyRecord | null> {
+    return this.#do(() => this.#idempotency.get(scope, idempotencyKey));
+  }
+
+  async pruneIdempotency(createdBefore: number, limit: number): Promise<boolean> {
+    return this.#do(() => this.#room.make(() => this.#idempotency.prune(createdBefore, limit)));
   }
 
   async check(): Promise<void> {

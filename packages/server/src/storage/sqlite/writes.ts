@@ -1,6 +1,8 @@
-import type { Append, AppendRefusal, EngineRow, NewEvent, Write } from '../types.ts';
+import type { Append, AppendRefusal, EngineRow, NewEvent, Replaced, Write } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
+import { RequestWrites } from './request-writes.ts';
+import { RunMoves } from './run-moves.ts';
 import { RunWrites } from './run-writes.ts';
 import { engineColumns } from './session-row.ts';
 
@@ -12,10 +14,20 @@ export interface AppendState {
   unfinishedRuns: number;
   /** Set by `create_run`. */
   position: number | undefined;
+  /** Of the streamed messages of this append. */
+  replaced: Replaced[] | undefined;
 }
 
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
-type MessageArgs = { session: number; seq: number; acceptedSeq: number; message: string };
+type MessageArgs = {
+  session: number;
+  seq: number;
+  acceptedSeq: number;
+  message: string;
+  fromSeq: number | null;
+  toSeq: number | null;
+  completedAt: number;
+};
 type EngineArgs = { session: number } & ReturnType<typeof engineColumns>;
 type EngineStatusArgs = { session: number; engineId: string; status: EngineRow['status'] };
 
@@ -23,18 +35,31 @@ type EngineStatusArgs = { session: number; engineId: string; status: EngineRow['
 export class Writes {
   readonly #counters: Counters;
   readonly #runs: RunWrites;
+  readonly #moves: RunMoves;
+  readonly #requests: RequestWrites;
   readonly #insertMessage: Prepared<MessageArgs, unknown>;
   readonly #setEngine: Prepared<EngineArgs, unknown>;
   readonly #setEngineStatus: Prepared<EngineStatusArgs, unknown>;
 
   constructor(database: Database, parts: { readonly counters: Counters; readonly boot: number }) {
     this.#counters = parts.counters;
-    this.#runs = new RunWrites(database, parts.boot);
+    const { boot } = parts;
+    const requests = new RequestWrites(database);
+    const runs = new RunWrites(database, { boot, requests });
+    this.#runs = runs;
+    this.#moves = new RunMoves(database, { boot, runs, requests });
+    this.#requests = requests;
     const db = database.sql;
     this.#insertMessage = database.prepare((p: MessageArgs) =>
-      db
-        .insertInto('messages')
-        .values({ session: p.session, seq: p.seq, accepted_seq: p.acceptedSeq, message: p.message }),
+      db.insertInto('messages').values({
+        session: p.session,
+        seq: p.seq,
+        accepted_seq: p.acceptedSeq,
+        message: p.message,
+        from_seq: p.fromSeq,
+        to_seq: p.toSeq,
+        completed_at: p.completedAt,
+      }),
     );
     this.#setEngine = database.prepare((p: EngineArgs) =>
       db
@@ -71,12 +96,28 @@ export class Writes {
         return this.#runs.create(state, write);
       case 'start_run':
         return this.#runs.start(state, write);
+      case 'checkpoint':
+        return this.#runs.checkpoint(state, write);
+      case 'park_run':
+        return this.#moves.park(state, write);
+      case 'release_run':
+        return this.#moves.release(state, write);
+      case 'recover_run':
+        return this.#moves.recover(state, write);
       case 'finish_run':
         return this.#runs.finish(state, write);
       case 'open_message':
         return this.#runs.open(state, write);
       case 'insert_message':
         return this.#message(state, write, events);
+      case 'create_request': {
+        const run = this.#runs.find(state.session, write.request.runId);
+        return this.#requests.create(state, write, run?.status === 'running');
+      }
+      case 'claim_request':
+        return this.#requests.claim(state, write);
+      case 'resolve_request':
+        return this.#resolve(state, write);
       case 'link_engine':
         if (state.unfinishedRuns > 0) return 'run_in_progress';
         return this.#link(state, write.engine);
@@ -93,15 +134,36 @@ export class Writes {
   }
 
   #message(
-    { session, firstSeq }: AppendState,
-    { eventIndex }: WriteOf<'insert_message'>,
+    state: AppendState,
+    { eventIndex, streamed = false }: WriteOf<'insert_message'>,
     events: readonly NewEvent[],
   ): undefined {
+    const { session, firstSeq } = state;
     const event = events[eventIndex];
     if (!event) throw new RangeError(`There is no event ${eventIndex} in the append`);
     const seq = firstSeq + eventIndex;
-    const acceptedSeq = event.runId === null ? undefined : this.#runs.acceptedSeq(session, event.runId);
-    this.#insertMessage.run({ session, seq, acceptedSeq: acceptedSeq ?? seq, message: event.payload });
+    const run = event.runId === null ? undefined : this.#runs.find(session, event.runId);
+    const fromSeq = (streamed ? (run?.open_seq ?? seq) : seq) + 1;
+    const replaces = fromSeq < seq;
+    this.#insertMessage.run({
+      session,
+      seq,
+      acceptedSeq: run?.accepted_seq ?? seq,
+      message: event.payload,
+      fromSeq: replaces ? fromSeq : null,
+      toSeq: replaces ? seq - 1 : null,
+      completedAt: event.createdAt,
+    });
+    if (!replaces) return;
+    state.replaced ??= [];
+    state.replaced.push({ eventIndex, fromSeq, toSeq: seq - 1 });
+  }
+
+  #resolve(state: AppendState, write: WriteOf<'resolve_request'>): AppendRefusal | undefined {
+    const resolved = this.#requests.resolve(state, write);
+    if (typeof resolved === 'string') return resolved;
+    this.#moves.wake(state.session, resolved.runId);
+    return undefined;
   }
 
   #link(state: AppendState, engine: EngineRow | null): undefined {

@@ -1,0 +1,75 @@
+import type { Append, Write } from '../types.ts';
+import { encode, indexed } from './text.ts';
+
+export interface RunName {
+  readonly session: number;
+  readonly run_id: string;
+}
+export interface RequestName {
+  readonly session: number;
+  readonly request_id: string;
+}
+export interface EventName {
+  readonly session: number;
+  readonly event_id: string;
+}
+
+/** The rows that appends refer to, so that all of a kind are read at once. Names as the columns hold them. */
+export class Needs {
+  readonly runs: RunName[] = [];
+  readonly requests: RequestName[] = [];
+  /** Runs all of whose requests count, because a key must be new. */
+  readonly keysOf: RunName[] = [];
+  /** Sessions whose pending requests count. */
+  readonly pendingOf = new Set<number>();
+  readonly eventIds: EventName[] = [];
+  /** Whether it matters which other processes are alive. */
+  owners = false;
+
+  add(session: number, append: Append): void {
+    if (append.fence) this.#run(session, append.fence.runId);
+    for (const { eventId } of append.events) {
+      if (eventId !== undefined) this.eventIds.push({ session, event_id: indexed(eventId) });
+    }
+    for (const write of append.writes ?? []) this.#write(session, write, append);
+  }
+
+  #write(session: number, write: Write, { events }: Append): void {
+    switch (write.kind) {
+      case 'insert_message': {
+        const runId = events[write.eventIndex]?.runId ?? null;
+        return runId === null ? undefined : this.#run(session, runId);
+      }
+      case 'create_run':
+        return this.#run(session, write.run.runId);
+      case 'recover_run':
+        this.owners = true;
+        return this.#run(session, write.runId);
+      case 'park_run':
+      case 'finish_run':
+        this.pendingOf.add(session);
+        return this.#run(session, write.runId);
+      case 'start_run':
+      case 'checkpoint':
+      case 'release_run':
+      case 'open_message':
+        return this.#run(session, write.runId);
+      case 'create_request':
+        this.keysOf.push({ session, run_id: encode(write.request.runId) });
+        return this.#run(session, write.request.runId);
+      case 'claim_request':
+      case 'resolve_request':
+        this.pendingOf.add(session);
+        this.requests.push({ session, request_id: encode(write.requestId) });
+        return undefined;
+      case 'link_engine':
+      case 'unlink_engine':
+      case 'set_engine_status':
+        return undefined;
+    }
+  }
+
+  #run(session: number, runId: string): void {
+    this.runs.push({ session, run_id: encode(runId) });
+  }
+}

@@ -1,0 +1,96 @@
+import { type RawBuilder, sql } from 'kysely';
+import { metadataText } from '../sqlite/session-row.ts';
+import type { NewSession } from '../types.ts';
+import { EVENT, type EventColumns, eventColumns } from './event-row.ts';
+import type { IdempotencyColumns } from './idempotency.ts';
+import { type Columns, rowsAs } from './rows.ts';
+import { engineColumns, scopeColumns } from './session-row.ts';
+import { encode, encodeNullable, indexed } from './text.ts';
+
+interface MetadataColumns {
+  readonly key: string;
+  readonly value: string;
+}
+const METADATA: Columns<MetadataColumns> = { key: 'text', value: 'text' };
+type EventOfSession = Omit<EventColumns, 'session'>;
+const { session: _, ...EVENT_OF_SESSION } = EVENT;
+
+/**
+ * All that is made with a session, as one statement, because everybody who makes one waits for the row that counts them.
+ * One row when it was made, none when it was not: there are too many, or the answer is there already.
+ */
+export function insertSession(
+  session: NewSession,
+  maxSessions: number,
+  record: IdempotencyColumns | undefined,
+): RawBuilder<{ position: number }> {
+  const { tenant_id, owner_id } = scopeColumns(session);
+  const engine = engineColumns(session.engine);
+  const events = session.events.map((event, index) => eventColumns(0, index + 1, event));
+  return sql`
+    with counted as (
+      update meta set value = value + 1 where key = 'sessions' and value < ${maxSessions} ${unlessKept(record)}
+      returning 1
+    ), created as (
+      insert into sessions (
+        session_id, tenant_id, owner_id, epoch, head_seq, kept_since, created_at, last_interaction_at, unfinished_runs,
+        engine_id, engine_type, engine_config, engine_status, name, metadata
+      )
+      select
+        ${encode(session.sessionId)}, ${tenant_id}, ${owner_id}, ${encode(session.epoch)}, ${events.length}::bigint,
+        ${events[0]?.created_at ?? null}::bigint, ${session.createdAt}::bigint, ${session.createdAt}::bigint, 0,
+        ${engine.engine_id}, ${engine.engine_type}, ${engine.engine_config}, ${engine.engine_status},
+        ${encodeNullable(session.name)}, ${JSON.stringify(session.metadata)}
+      from counted returning position
+    ), engines as (
+      update meta set value = value + ${session.engine ? 1 : 0} from created where key = 'engines'
+        and ${session.engine !== null} returning 1
+    ), owned as (
+      insert into owners (tenant_id, owner_id, sessions)
+      select ${tenant_id}, ${owner_id}, 1 from created where (select count(*) from engines) >= 0
+      on conflict (tenant_id, owner_id) do update set sessions = owners.sessions + 1
+    ) ${withAnswer(record)} ${withMetadata(session)} ${withEvents(events)}
+    select position from created
+  `;
+}
+
+function unlessKept(record: IdempotencyColumns | undefined): RawBuilder<unknown> {
+  if (!record) return sql``;
+  return sql`and not exists (
+    select from idempotency where tenant_id = ${record.tenant_id} and owner_id = ${record.owner_id}
+      and idempotency_key = ${record.idempotency_key}
+  )`;
+}
+
+function withAnswer(record: IdempotencyColumns | undefined): RawBuilder<unknown> {
+  if (!record) return sql``;
+  return sql`, answered as (
+    insert into idempotency (tenant_id, owner_id, idempotency_key, body_hash, response, created_at)
+    select ${record.tenant_id}, ${record.owner_id}, ${record.idempotency_key}, ${record.body_hash},
+      ${record.response}, ${record.created_at}::bigint from created
+  )`;
+}
+
+function withMetadata({ metadata, tenantId, ownerId }: NewSession): RawBuilder<unknown> {
+  const rows: MetadataColumns[] = [];
+  for (const [key, value] of Object.entries(metadata)) {
+    const text = metadataText(value);
+    if (text !== null) rows.push({ key: indexed(key), value: indexed(text) });
+  }
+  if (rows.length === 0) return sql``;
+  const { tenant_id, owner_id } = scopeColumns({ tenantId, ownerId });
+  return sql`, described as (
+    insert into session_metadata (tenant_id, owner_id, key, value, session)
+    select ${tenant_id}, ${owner_id}, m.key, m.value, created.position
+    from created cross join ${rowsAs('m', METADATA, rows)}
+  )`;
+}
+
+function withEvents(events: readonly EventColumns[]): RawBuilder<unknown> {
+  if (events.length === 0) return sql``;
+  const names = sql.join(Object.keys(EVENT_OF_SESSION).map((column) => sql.ref(column)));
+  return sql`, begun as (
+    insert into events (session, ${names})
+    select created.position, ${names} from created cross join ${rowsAs<EventOfSession>('e', EVENT_OF_SESSION, events)}
+  )`;
+}
