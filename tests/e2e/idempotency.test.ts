@@ -1,11 +1,14 @@
 /** Client-chosen ids: the same id with the same body is the same thing, with another body it is refused. */
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { startApp } from '../helpers/app.ts';
-import { call } from '../helpers/rest.ts';
+import { startApp, tempDir } from '../helpers/app.ts';
+import { startServer } from '../helpers/child-server.ts';
+import { type Answer, call } from '../helpers/rest.ts';
 import { TestStream } from '../helpers/sse-client.ts';
 import { testEngine, testGate } from '../helpers/test-engine.ts';
 import { type Frame, TestSocket } from '../helpers/ws-client.ts';
+
+const ENGINE = { engine_type: 'SinglePassEngine' };
 
 /** An engine that counts its runs and stands at a gate in each. */
 async function startCounting() {
@@ -218,15 +221,66 @@ test('event_id and Idempotency-Key make publishing idempotent', async () => {
     ...Array.from({ length: 10 }, () => socket.request('event', event)),
     ...Array.from({ length: 10 }, async () => ({ data: (await call('POST', events, event)).body })),
   ]);
-  const byKey = await call('POST', events, { ...event, event_id: undefined }, { 'idempotency-key': 'e1' });
+  const keyed = () => call('POST', events, { ...event, event_id: undefined }, { 'idempotency-key': 'e1' });
+  const byKey = await Promise.all(Array.from({ length: 10 }, keyed));
   const mismatch = await socket.request('event', { ...event, payload: { text: 'y' } });
   const overRest = await call('POST', events, { ...event, event_type: 'custom:other' });
   await socket.request('event', { event_type: 'custom:end' });
   await socket.findEvent('custom:end');
 
   expect(new Set(again.map(({ data }) => data.cursor))).toEqual(new Set([first.data.cursor]));
-  expect(byKey).toMatchObject({ status: 201, body: first.data });
+  // A key is no event_id, although it is the same text.
+  expect(new Set(byKey.map(({ body }) => body.cursor)).size).toBe(1);
+  expect(byKey[0]).toMatchObject({ status: 201 });
+  expect(byKey[0]?.body.cursor).not.toBe(first.data.cursor);
   expect(mismatch.data.code).toBe('IDEMPOTENCY_MISMATCH');
   expect(overRest).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_MISMATCH' } });
-  expect(socket.events.map(({ event_type }) => event_type)).toEqual(['custom:note', 'custom:end']);
+  expect(socket.events.map(({ event_type }) => event_type)).toEqual([
+    'custom:note',
+    'custom:note',
+    'custom:end',
+  ]);
 });
+
+test.each<[string, (url: string, id: string, headers: Record<string, string>) => Promise<Answer>]>([
+  ['creating a session', (url, _id, headers) => call('POST', `${url}/api/sessions`, ENGINE, headers)],
+  [
+    'linking an engine',
+    (url, id, headers) => call('PUT', `${url}/api/sessions/${id}/engine`, ENGINE, headers),
+  ],
+  [
+    'unlinking it',
+    (url, id, headers) => call('DELETE', `${url}/api/sessions/${id}/engine`, undefined, headers),
+  ],
+  [
+    'deleting a session',
+    (url, id, headers) => call('DELETE', `${url}/api/sessions/${id}`, undefined, headers),
+  ],
+])(
+  'kill -9 between the commit and the reply, %s: the same call again tells what was done, once',
+  async (_, send) => {
+    const dir = await tempDir();
+    const preload = `--import=${new URL('../helpers/die-before-reply.ts', import.meta.url)}`;
+    const key = 'k';
+    const first = await startServer({ LLMGINE_API_DATA_DIR: dir, NODE_OPTIONS: preload, DIE_AT_KEY: key });
+    const id = (await call('POST', `${first.url}/api/sessions`, ENGINE)).body.session_id;
+    const headers = { 'idempotency-key': key };
+
+    await expect(send(first.url, id, headers)).rejects.toThrow();
+    expect((await first.exited).signal).toBe('SIGKILL');
+
+    const again = await startServer({ LLMGINE_API_DATA_DIR: dir });
+    const look = async () => ({
+      sessions: (await call('GET', `${again.url}/api/sessions`)).body,
+      engine: (await call('GET', `${again.url}/api/sessions/${id}/engine`)).body.engine_id,
+      log: (await call('GET', `${again.url}/api/sessions/${id}/events`)).body.events,
+    });
+    const done = await look();
+    const repeated = [await send(again.url, id, headers), await send(again.url, id, headers)] as const;
+
+    expect(repeated.map((answer) => answer.headers.get('idempotency-replayed'))).toEqual(['true', 'true']);
+    expect(repeated[1].body).toEqual(repeated[0].body);
+    expect(repeated[0].status).toBeLessThan(300);
+    expect(await look()).toEqual(done);
+  },
+);

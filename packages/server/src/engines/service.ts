@@ -1,7 +1,15 @@
 /** EngineService: makes engines of the registered types and links them to sessions. */
 import { randomBytes } from 'node:crypto';
 import { ApiError, type EngineTypeInfo, type JsonObject, type LinkedEngine } from '@llmgine/protocol';
-import type { Append, AppendOutcome, EngineRow, NewEvent, SessionKey, SessionRow } from '../storage/types.ts';
+import type {
+  Append,
+  AppendOutcome,
+  EngineRow,
+  IdempotencyRecord,
+  NewEvent,
+  SessionKey,
+  SessionRow,
+} from '../storage/types.ts';
 import { fieldErrors, storable } from '../validation.ts';
 import type { EngineRegistry } from './registry.ts';
 import type { Engine, EngineCommand, EngineServices } from './types.ts';
@@ -32,6 +40,11 @@ export class EngineService {
 
   describe(): EngineTypeInfo[] {
     return this.registry.describe();
+  }
+
+  /** Whether runs of this engine type can be continued; false for a type that is not there any more. */
+  isResumable(engineType: string): boolean {
+    return this.registry.find(engineType)?.resumable ?? false;
   }
 
   /** Throws `INVALID_ENGINE_TYPE` and `UNKNOWN_COMMAND`. */
@@ -67,20 +80,24 @@ export class EngineService {
 
   /**
    * Links a new engine; the history stays. A failed creation leaves the old engine linked, and so does a `signal` that
-   * aborts before the new one is made. Throws what `create` throws, and `RUN_IN_PROGRESS` while a run is unfinished.
+   * aborts before the new one is made. `keep` makes the record of what the caller is answered. Throws what `create`
+   * throws, `RUN_IN_PROGRESS` while a run is unfinished, and `IDEMPOTENCY_IN_PROGRESS` when the record is there already.
    */
   async link(
     session: SessionKey,
     body: { readonly engine_type: string; readonly engine_config?: JsonObject | undefined },
     signal?: AbortSignal,
+    keep?: (answer: LinkedEngine) => IdempotencyRecord | undefined,
   ): Promise<LinkedEngine> {
     const engine = await this.create(body.engine_type, body.engine_config ?? {});
     signal?.throwIfAborted();
+    const record = keep?.(view(engine));
     const outcome = await this.#options.append({
       session,
       touchedAt: Date.now(),
       events: [this.linkedEvent(engine)],
       writes: [{ kind: 'link_engine', engine }],
+      ...(record ? { idempotency: record } : {}),
     });
     if (!outcome.ok) throw refusal(outcome.reason);
     return view(engine);
@@ -96,26 +113,30 @@ export class EngineService {
     };
   }
 
-  /** Throws `ENGINE_NOT_LINKED`, and `RUN_IN_PROGRESS` while a run is unfinished. */
-  async unlink(session: SessionRow): Promise<{ engine_id: string }> {
+  /**
+   * `keep` makes the record of what the caller is answered. Throws `ENGINE_NOT_LINKED`, `RUN_IN_PROGRESS` while a run is
+   * unfinished, and `IDEMPOTENCY_IN_PROGRESS` when the record is there already.
+   */
+  async unlink(
+    session: SessionRow,
+    keep?: (answer: { engine_id: string }) => IdempotencyRecord | undefined,
+  ): Promise<{ engine_id: string }> {
     if (!session.engine) throw new ApiError('ENGINE_NOT_LINKED');
     const { engineId } = session.engine;
+    const answer = { engine_id: engineId };
+    const record = keep?.(answer);
     const now = Date.now();
     const outcome = await this.#options.append({
       session,
       touchedAt: now,
       events: [
-        {
-          eventType: 'engine_unlinked',
-          runId: null,
-          payload: JSON.stringify({ engine_id: engineId }),
-          createdAt: now,
-        },
+        { eventType: 'engine_unlinked', runId: null, payload: JSON.stringify(answer), createdAt: now },
       ],
       writes: [{ kind: 'unlink_engine', engineId }],
+      ...(record ? { idempotency: record } : {}),
     });
     if (!outcome.ok) throw refusal(outcome.reason);
-    return { engine_id: engineId };
+    return answer;
   }
 
   #validate(engineType: string, config: Record<string, unknown>): unknown {
@@ -161,5 +182,6 @@ function view({ engineId, engineType, status }: EngineRow): LinkedEngine {
 function refusal(reason: string): ApiError {
   if (reason === 'run_in_progress') return new ApiError('RUN_IN_PROGRESS');
   if (reason === 'engine_changed') return new ApiError('ENGINE_NOT_LINKED');
+  if (reason === 'idempotency_exists') return new ApiError('IDEMPOTENCY_IN_PROGRESS');
   return new ApiError('SESSION_NOT_FOUND');
 }

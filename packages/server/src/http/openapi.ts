@@ -23,6 +23,7 @@ const TAGS = [
   { name: 'sessions', description: 'Conversations' },
   { name: 'engines', description: 'What answers in a session' },
   { name: 'runs', description: 'Commands, and how they went' },
+  { name: 'requests', description: 'What runs ask people, and their answers' },
   { name: 'events', description: 'What happens in a session' },
   { name: 'health', description: 'Probes; open to everybody' },
   { name: 'meta', description: 'The server itself' },

@@ -21,6 +21,7 @@ import { registerHealth } from './routes/health.ts';
 import { registerInfo } from './routes/info.ts';
 import { registerMessages } from './routes/messages.ts';
 import { registerMetrics } from './routes/metrics.ts';
+import { registerRequests } from './routes/requests.ts';
 import { registerRoot } from './routes/root.ts';
 import { registerRuns } from './routes/runs.ts';
 import { registerSessionEngine } from './routes/session-engine.ts';
@@ -90,6 +91,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   await registerOpenApi(app, config);
 
   const streams = new EventStreams(services);
+  app.decorate('eventStreams', streams);
   app.addHook('preClose', async () => {
     streams.close('the server is stopping');
     const timer = setTimeout(() => app.server.closeAllConnections(), LAST_ANSWERS_MS).unref();
@@ -102,6 +104,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerSessionEngine(app, services);
   registerCommands(app, services, streams);
   registerRuns(app, services);
+  registerRequests(app, services);
   registerEvents(app, services, streams);
   registerMessages(app, services);
   registerWebSocket(app);

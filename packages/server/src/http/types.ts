@@ -3,11 +3,16 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Principal } from '../security/principal.ts';
+import type { EventStreams } from './sse/event-streams.ts';
 
 /** The Fastify instance of this server: Zod schemas, Pino logger. */
 export type HttpApp = FastifyInstance<Server, IncomingMessage, ServerResponse, Logger, ZodTypeProvider>;
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** The open streams of server-sent events. */
+    eventStreams: EventStreams;
+  }
   interface FastifyRequest {
     /** Who is calling. Not set on public routes. */
     principal: Principal;

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SessionKey, Storage } from '../storage/types.ts';
+import type { SteadyClock } from './steady-clock.ts';
 
 /** The longest time that one timer can wait for. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -9,6 +10,7 @@ const RETRY_MS = 5000;
 
 export interface ExpiryOptions {
   readonly storage: Storage;
+  readonly clock: SteadyClock;
   /** Milliseconds untouched after which a session expires; 0 = never. */
   readonly timeoutMs: number;
   /** Writes pending touches, so that the storage knows who is in use; false when it could not. */
@@ -60,17 +62,17 @@ export class Expiry {
    * who is in use. Never rejects.
    */
   async sweep(): Promise<void> {
-    const { storage, timeoutMs } = this.#options;
+    const { storage, clock, timeoutMs } = this.#options;
     if (timeoutMs === 0 || this.#stopped) return;
     try {
       for (;;) {
         // Before each slice: sessions may have been touched since the one before it.
         if (!(await this.#options.flushTouches())) {
-          this.#arm(Date.now() + RETRY_MS);
+          this.#arm(clock.now() + RETRY_MS);
           return;
         }
         if (this.#stopped) return;
-        const expired = await storage.expireSessions(Date.now() - timeoutMs, EXPIRE_SLICE);
+        const expired = await storage.expireSessions(clock.now() - timeoutMs, EXPIRE_SLICE);
         for (const key of expired) this.#options.onExpired(key);
         if (expired.length > 0) this.purge();
         if (expired.length < EXPIRE_SLICE) break;
@@ -80,7 +82,7 @@ export class Expiry {
       if (next !== null) this.#arm(next + timeoutMs);
     } catch (error) {
       this.#options.report('expire sessions', error);
-      this.#arm(Date.now() + RETRY_MS);
+      this.#arm(clock.now() + RETRY_MS);
     }
   }
 
@@ -115,7 +117,7 @@ export class Expiry {
     if (this.#stopped || (this.#timer && deadline >= this.#deadline)) return;
     if (this.#timer) clearTimeout(this.#timer);
     this.#deadline = deadline;
-    const wait = Math.min(Math.max(deadline - Date.now() + 1, 0), MAX_TIMER_MS);
+    const wait = Math.min(Math.max(deadline - this.#options.clock.now() + 1, 0), MAX_TIMER_MS);
     this.#timer = setTimeout(() => {
       this.#timer = null;
       void this.sweep();

@@ -4,8 +4,8 @@
  */
 import { ApiError, formatCursor, parseCursor } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
-import { LogEvent } from '../storage/log-event.ts';
-import type { Append, AppendOutcome, NewEvent, SessionKey, Storage } from '../storage/types.ts';
+import { LogEvent, withReplaces } from '../storage/log-event.ts';
+import type { Append, AppendOutcome, EventPage, NewEvent, SessionKey, Storage } from '../storage/types.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { PendingAppend } from './pending.ts';
 import { type EventSink, Subscription } from './subscription.ts';
@@ -18,9 +18,11 @@ const MAX_BATCH = 2000;
 export interface SessionLogOptions {
   readonly storage: Storage;
   readonly cluster: Cluster;
-  /** Told of every commit, for metrics. */
-  readonly onCommit?: (appends: number, events: number) => void;
+  /** Told of every commit, for metrics and housekeeping; `streamed` are the messages whose deltas can go later. */
+  readonly onCommit?: (appends: number, events: number, streamed: number) => void;
 }
+
+type Committed = Extract<AppendOutcome, { readonly ok: true }>;
 
 export interface LogPage {
   readonly events: readonly LogEvent[];
@@ -29,10 +31,18 @@ export interface LogPage {
   readonly resync_required: boolean;
 }
 
+export interface PublishedEvent {
+  readonly event_type: string;
+  readonly payload: unknown;
+  readonly event_id?: string | undefined;
+  /** Like `event_id`, but of another world: the same text in the other place is another id. Used without one only. */
+  readonly idempotency_key?: string | undefined;
+}
+
 export class SessionLog {
   readonly #storage: Storage;
   readonly #cluster: Cluster;
-  readonly #onCommit: (appends: number, events: number) => void;
+  readonly #onCommit: NonNullable<SessionLogOptions['onCommit']>;
   #queue: PendingAppend[] = [];
   #timer: NodeJS.Timeout | null = null;
   #immediate: NodeJS.Immediate | null = null;
@@ -115,15 +125,17 @@ export class SessionLog {
       const appends = batch.map((pending) => pending.take());
       const outcomes = await this.#storage.append(appends);
       let events = 0;
+      let streamed = 0;
       for (let i = 0; i < batch.length; i++) {
         const append = appends[i] as Append;
         const outcome = outcomes[i] as AppendOutcome;
         batch[i]?.settle(outcome);
         if (!outcome.ok || append.events.length === 0) continue;
         events += append.events.length;
-        this.#cluster.publish(append.session.sessionId, committed(append, outcome.epoch, outcome.firstSeq));
+        streamed += outcome.replaced?.length ?? 0;
+        this.#cluster.publish(append.session.sessionId, committed(append, outcome));
       }
-      this.#onCommit(appends.length, events);
+      this.#onCommit(appends.length, events, streamed);
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       for (const pending of batch) pending.settle(reason);
@@ -140,12 +152,12 @@ export class SessionLog {
     }
   }
 
-  /** Events after a cursor, or from the beginning. Throws `INVALID_CURSOR` and `SESSION_NOT_FOUND`. */
+  /** Events after a cursor, or from the beginning of what is kept. Throws `INVALID_CURSOR` and `SESSION_NOT_FOUND`. */
   async page(key: SessionKey, after: string | undefined, limit: number): Promise<LogPage> {
     const position = after === undefined ? null : readCursor(after);
     const page = await this.#storage.readEvents(key, position?.seq ?? 0, limit);
     if (!page) throw new ApiError('SESSION_NOT_FOUND');
-    if (position && (position.epoch !== page.epoch || position.seq > page.headSeq)) {
+    if (position && needsResync(position, page)) {
       return {
         events: [],
         cursor: formatCursor(page.epoch, page.headSeq),
@@ -153,7 +165,7 @@ export class SessionLog {
         resync_required: true,
       };
     }
-    const last = page.events.at(-1)?.seq ?? position?.seq ?? 0;
+    const last = page.events.at(-1)?.seq ?? position?.seq ?? page.floorSeq;
     return {
       events: page.events,
       cursor: formatCursor(page.epoch, last),
@@ -175,14 +187,10 @@ export class SessionLog {
     try {
       const page = await this.#storage.readEvents(key, Number.MAX_SAFE_INTEGER, 1);
       if (!page) throw new ApiError('SESSION_NOT_FOUND');
-      const known = position !== null && position.epoch === page.epoch && position.seq <= page.headSeq;
-      const seq = known ? position.seq : page.headSeq;
+      const resyncRequired = position !== null && needsResync(position, page);
+      const seq = position && !resyncRequired ? position.seq : page.headSeq;
       subscription.position = seq;
-      return {
-        subscription,
-        cursor: formatCursor(page.epoch, seq),
-        resyncRequired: position !== null && !known,
-      };
+      return { subscription, cursor: formatCursor(page.epoch, seq), resyncRequired };
     } catch (error) {
       subscription.close();
       throw error;
@@ -197,16 +205,18 @@ export class SessionLog {
   }
 
   /**
-   * Publishes an event of a client or a back end. The same `event_id` gives the cursor of the first. `onPublished` is
-   * called before any subscriber sees the event. Throws `SESSION_NOT_FOUND` and `IDEMPOTENCY_MISMATCH`.
+   * Publishes an event of a client or a back end. The same `event_id`, or `idempotency_key`, gives the cursor of the
+   * first. `onPublished` is called before any subscriber sees the event. Throws `SESSION_NOT_FOUND` and
+   * `IDEMPOTENCY_MISMATCH`.
    */
   async publish(
     key: SessionKey,
-    event: { readonly event_type: string; readonly payload: unknown; readonly event_id?: string | undefined },
+    event: PublishedEvent,
     onPublished?: (published: { cursor: string }) => void,
   ): Promise<{ cursor: string }> {
     const now = Date.now();
     const payload = JSON.stringify(event.payload);
+    const eventId = eventIdOf(event);
     let published: { cursor: string } | undefined;
     const append: Append = {
       session: key,
@@ -217,7 +227,7 @@ export class SessionLog {
           runId: null,
           payload,
           createdAt: now,
-          ...(event.event_id === undefined ? {} : { eventId: event.event_id }),
+          ...(eventId === undefined ? {} : { eventId }),
         },
       ],
     };
@@ -237,11 +247,12 @@ export class SessionLog {
     }
     const first = (await this.#storage.readEvents(key, outcome.seq - 1, 1))?.events[0];
     if (
-      first &&
+      // Another one when the event was pruned meanwhile.
+      first?.seq === outcome.seq &&
       (first.eventType !== event.event_type ||
         canonicalJson(JSON.parse(first.payload)) !== canonicalJson(event.payload))
     ) {
-      throw new ApiError('IDEMPOTENCY_MISMATCH', 'This event_id was used before with another event');
+      throw new ApiError('IDEMPOTENCY_MISMATCH', 'This id was used before with another event');
     }
     published = { cursor: formatCursor(outcome.epoch, outcome.seq) };
     onPublished?.(published);
@@ -249,11 +260,27 @@ export class SessionLog {
   }
 }
 
-function committed(append: Append, epoch: string, firstSeq: number): LogEvent[] {
-  return append.events.map(
-    (event, i) =>
-      new LogEvent(epoch, firstSeq + i, event.eventType, event.runId, event.payload, event.createdAt),
-  );
+/** The events as the storage has them: what is seen now is what is read later. */
+function committed(append: Append, { epoch, firstSeq, replaced = [] }: Committed): LogEvent[] {
+  return append.events.map(({ eventType, runId, payload, createdAt }, i) => {
+    const deltas = replaced.find(({ eventIndex }) => eventIndex === i);
+    const stored = deltas ? withReplaces(payload, deltas) : payload;
+    return new LogEvent(epoch, firstSeq + i, eventType, runId, stored, createdAt);
+  });
+}
+
+/** A reader at this place misses something, or was never there: it cannot go on from the log. */
+function needsResync(position: { epoch: string; seq: number }, page: EventPage): boolean {
+  return position.epoch !== page.epoch || position.seq > page.headSeq || position.seq < page.floorSeq;
+}
+
+const KEY_PREFIX = 'key:';
+const ID_PREFIX = 'id:';
+
+/** The id that the storage keeps: a client's own as it is, unless it looks like one that was made here. */
+function eventIdOf({ event_id: id, idempotency_key: key }: PublishedEvent): string | undefined {
+  if (id === undefined) return key === undefined ? undefined : KEY_PREFIX + key;
+  return id.startsWith(KEY_PREFIX) || id.startsWith(ID_PREFIX) ? ID_PREFIX + id : id;
 }
 
 function readCursor(cursor: string): { epoch: string; seq: number } {

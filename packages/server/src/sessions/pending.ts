@@ -11,28 +11,26 @@ interface PendingDelta {
   text: string;
 }
 
+/** What an append says beside its events and writes. */
+export type PendingOptions = Pick<Append, 'fence' | 'touchedAt' | 'idempotency'>;
+
 /**
  * An append that waits for the next commit. Until the log takes it, more events may join it, and a delta may be merged
  * into the one before it: later on nothing changes any more.
  */
 export class PendingAppend {
   readonly #session: SessionKey;
-  readonly #runId: string | null;
   readonly #events: (NewEvent | PendingDelta)[] = [];
   readonly #writes: Write[] = [];
-  readonly #touchedAt: number | undefined;
+  readonly #options: PendingOptions;
   #settled: ((outcome: AppendOutcome | Error) => void)[] = [];
   #taken = false;
   /** Characters that wait in it; what back-pressure counts. */
   size = 0;
 
-  constructor(
-    session: SessionKey,
-    options: { fence?: { runId: string } | undefined; touchedAt?: number | undefined },
-  ) {
+  constructor(session: SessionKey, options: PendingOptions) {
     this.#session = session;
-    this.#runId = options.fence?.runId ?? null;
-    this.#touchedAt = options.touchedAt;
+    this.#options = options;
   }
 
   /** True until the log has taken it for a commit. */
@@ -74,12 +72,14 @@ export class PendingAppend {
   /** Closes it and gives what the storage gets. */
   take(): Append {
     this.#taken = true;
+    const { fence, touchedAt, idempotency } = this.#options;
     return {
       session: this.#session,
       events: this.#events.map((event) => ('text' in event ? serialiseDelta(event) : event)),
       writes: this.#writes,
-      ...(this.#runId === null ? {} : { fence: { runId: this.#runId } }),
-      ...(this.#touchedAt === undefined ? {} : { touchedAt: this.#touchedAt }),
+      ...(fence ? { fence } : {}),
+      ...(touchedAt === undefined ? {} : { touchedAt }),
+      ...(idempotency ? { idempotency } : {}),
     };
   }
 
@@ -101,9 +101,6 @@ function serialiseDelta(delta: PendingDelta): NewEvent {
 
 /** Writes name events by their index in the append; what joins later counts on from there. */
 function shift(write: Write, offset: number): Write {
-  if (write.kind === 'insert_message') return { ...write, eventIndex: write.eventIndex + offset };
-  if (write.kind === 'open_message' && write.eventIndex !== null) {
-    return { ...write, eventIndex: write.eventIndex + offset };
-  }
-  return write;
+  if (!('eventIndex' in write) || write.eventIndex === null) return write;
+  return { ...write, eventIndex: write.eventIndex + offset };
 }

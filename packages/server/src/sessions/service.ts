@@ -15,11 +15,23 @@ import {
 } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
 import type { Principal } from '../security/principal.ts';
-import type { EngineRow, NewEvent, NewSession, SessionKey, SessionRow, Storage } from '../storage/types.ts';
+import type {
+  EngineRow,
+  IdempotencyRecord,
+  NewEvent,
+  NewSession,
+  SessionKey,
+  SessionRow,
+  Storage,
+} from '../storage/types.ts';
 import { Expiry } from './expiry.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { Idempotency } from './idempotency.ts';
 import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
 import { partialMessage } from './partial-message.ts';
+import { toRequest } from './request-view.ts';
 import { toRun } from './run-view.ts';
+import { SteadyClock } from './steady-clock.ts';
 import { Touches } from './touches.ts';
 
 /** What makes the engine that a session is created with. */
@@ -35,8 +47,14 @@ export interface SessionServiceOptions {
   readonly maxSessions: number;
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Milliseconds after which the deltas of a completed message go. */
+  readonly compactionMs: number;
+  /** Milliseconds that events are kept; 0 = as long as their session. */
+  readonly retentionMs: number;
   readonly report: (stage: string, error: unknown) => void;
   readonly engines: SessionEngines;
+  /** What deadlines are compared with. */
+  readonly clock?: SteadyClock;
 }
 
 export interface SessionCallbacks {
@@ -55,30 +73,39 @@ export class SessionService {
   readonly #options: SessionServiceOptions;
   readonly #storage: Storage;
   readonly #touches: Touches;
+  readonly #clock: SteadyClock;
   readonly #expiry: Expiry;
+  readonly #housekeeping: Housekeeping;
+  /** Calls that may be repeated with an `Idempotency-Key`. */
+  readonly idempotency: Idempotency;
   readonly #callbacks: SessionCallbacks[] = [];
 
   constructor(options: SessionServiceOptions) {
     this.#options = options;
     this.#storage = options.storage;
     this.#touches = new Touches(options.storage, options.report);
+    this.#clock = options.clock ?? new SteadyClock();
     this.#expiry = new Expiry({
       storage: options.storage,
+      clock: this.#clock,
       timeoutMs: options.timeoutMs,
       flushTouches: () => this.#touches.flush(),
       onExpired: (key) => this.#closed(key, 'expired'),
       report: options.report,
     });
+    this.#housekeeping = new Housekeeping({ ...options, clock: this.#clock });
+    this.idempotency = new Idempotency(options.storage, () => this.#housekeeping.noticeAnswer());
   }
 
   async start(): Promise<void> {
     await this.#expiry.start();
+    this.#housekeeping.start();
   }
 
-  /** Stops the expiry and writes what is pending. */
+  /** Stops what watches over the sessions and writes what is pending. */
   async stop(): Promise<void> {
     this.#expiry.stop();
-    await this.#expiry.purged();
+    await Promise.all([this.#expiry.purged(), this.#housekeeping.stop()]);
     await this.#touches.stop();
   }
 
@@ -90,8 +117,15 @@ export class SessionService {
     this.#callbacks.push(callbacks);
   }
 
-  /** Throws `RESOURCE_LIMIT_EXCEEDED` when there is no room, and what linking the engine throws. */
-  async create(principal: Principal, body: CreateSessionBody = {}): Promise<SessionRow> {
+  /**
+   * `keep` makes the record of what the caller is answered. Throws `RESOURCE_LIMIT_EXCEEDED` when there is no room,
+   * `IDEMPOTENCY_IN_PROGRESS` when the record is there already, and what linking the engine throws.
+   */
+  async create(
+    principal: Principal,
+    body: CreateSessionBody = {},
+    keep?: (sessionId: string) => IdempotencyRecord | undefined,
+  ): Promise<SessionRow> {
     const engine =
       body.engine_type === undefined
         ? null
@@ -108,7 +142,9 @@ export class SessionService {
       engine,
       events: engine ? [this.#options.engines.linkedEvent(engine)] : [],
     };
-    if (!(await this.#insert(session))) {
+    const inserted = await this.#insert(session, keep?.(session.sessionId));
+    if (inserted === 'idempotency_exists') throw new ApiError('IDEMPOTENCY_IN_PROGRESS');
+    if (inserted === 'full') {
       throw new ApiError(
         'RESOURCE_LIMIT_EXCEEDED',
         `The server keeps at most ${this.#options.maxSessions} sessions`,
@@ -129,11 +165,13 @@ export class SessionService {
     return row;
   }
 
-  async #insert(session: NewSession): Promise<boolean> {
-    if (await this.#storage.createSession(session, this.#options.maxSessions)) return true;
+  async #insert(session: NewSession, record: IdempotencyRecord | undefined) {
+    const { maxSessions } = this.#options;
+    const inserted = await this.#storage.createSession(session, maxSessions, record);
+    if (inserted !== 'full') return inserted;
     // Sessions that are past their deadline do not count, even when their timer has not fired yet.
     await this.#expiry.sweep();
-    return this.#storage.createSession(session, this.#options.maxSessions);
+    return this.#storage.createSession(session, maxSessions, record);
   }
 
   /** Throws `SESSION_NOT_FOUND`, also for a session of somebody else. Does not touch it. */
@@ -152,7 +190,7 @@ export class SessionService {
 
   #expired(row: SessionRow): boolean {
     const { timeoutMs } = this.#options;
-    return timeoutMs > 0 && row.unfinishedRuns === 0 && row.lastInteractionAt + timeoutMs < Date.now();
+    return timeoutMs > 0 && row.unfinishedRuns === 0 && row.lastInteractionAt + timeoutMs < this.#clock.now();
   }
 
   async list(
@@ -167,14 +205,13 @@ export class SessionService {
   ): Promise<SessionList> {
     const before = decodePageCursor('sessions', query.cursor);
     await this.#touches.flush();
-    const now = Date.now();
     const { timeoutMs, idleTimeoutMs } = this.#options;
     const page = await this.#storage.listSessions(
       { tenantId: principal.tenantId, ownerId: principal.id },
       {
         limit: query.limit,
-        idleBefore: now - idleTimeoutMs,
-        expiredBefore: timeoutMs > 0 ? now - timeoutMs : null,
+        idleBefore: Date.now() - idleTimeoutMs,
+        expiredBefore: timeoutMs > 0 ? this.#clock.now() - timeoutMs : null,
         ...(before === undefined ? {} : { before }),
         ...(query.offset === undefined ? {} : { offset: query.offset }),
         ...(query.status === undefined ? {} : { status: query.status }),
@@ -194,10 +231,11 @@ export class SessionService {
     this.#touches.touch(key);
   }
 
-  async delete(principal: Principal, sessionId: string): Promise<void> {
+  /** `record` is what the caller is answered. Throws `SESSION_NOT_FOUND`. */
+  async delete(principal: Principal, sessionId: string, record?: IdempotencyRecord): Promise<void> {
     const { tenantId, ownerId } = await this.get(principal, sessionId);
     const key = { tenantId, ownerId, sessionId };
-    if (!(await this.#storage.deleteSession(key))) throw new ApiError('SESSION_NOT_FOUND');
+    if (!(await this.#storage.deleteSession(key, record))) throw new ApiError('SESSION_NOT_FOUND');
     this.#closed(key, 'deleted');
     this.#expiry.purge();
   }
@@ -205,6 +243,12 @@ export class SessionService {
   /** A run has ended, so the session may expire from now on. */
   runEnded(at: number): void {
     this.#expiry.notice(at);
+    this.#housekeeping.noticeRunEnd();
+  }
+
+  /** So many events were appended, among them the ends of so many messages that have deltas. */
+  eventsAppended(events: number, streamed: number): void {
+    this.#housekeeping.noticeEvents(events, streamed);
   }
 
   #closed(key: SessionKey, reason: 'deleted' | 'expired'): void {
@@ -270,7 +314,7 @@ export class SessionService {
       cursor: formatCursor(snapshot.epoch, snapshot.headSeq),
       runs: snapshot.runs.map((run): Run => toRun(run, snapshot.epoch)),
       partial_message: partialMessage(snapshot.openEvents),
-      pending_requests: [],
+      pending_requests: snapshot.pendingRequests.map(toRequest),
     };
   }
 }

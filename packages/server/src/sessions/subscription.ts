@@ -7,6 +7,18 @@ const PAGE = 256;
 /** About what a socket takes before it is full: what is read beyond that is read again when there is room. */
 const PAGE_SIZE = 65_536;
 
+/** Why a subscription cannot go on: what follows its position was pruned. Its reader has to resume, and is told to resync. */
+export class EventsPruned extends Error {
+  /** Events up to this `seq` may be gone. */
+  readonly floorSeq: number;
+
+  constructor(floorSeq: number) {
+    super(`Events up to ${floorSeq} are not kept any more`);
+    this.name = 'EventsPruned';
+    this.floorSeq = floorSeq;
+  }
+}
+
 export interface EventSink {
   /**
    * Takes one event. False means full: the event was taken, and no more come until `resume()`; until then the
@@ -18,7 +30,10 @@ export interface EventSink {
   uncork?(): void;
   /** All that is committed was delivered; what comes is delivered as it happens. Called again after each time behind. */
   live?(): void;
-  /** The log cannot be read: the storage failed, or (without an error) the session is gone. Nothing follows. */
+  /**
+   * The log cannot be read on: the storage failed, the reader was too slow (`EventsPruned`), or (without an error) the
+   * session is gone. Nothing follows.
+   */
   failed(error: unknown): void;
 }
 
@@ -112,16 +127,19 @@ export class Subscription {
       while (this.#state === 'reading') {
         const page = await this.#storage.readEvents(this.#key, this.position, PAGE, PAGE_SIZE);
         if (this.#state !== 'reading') return;
-        if (!page) {
+        if (!page || page.floorSeq > this.position) {
           this.close();
-          this.#sink.failed(undefined);
+          this.#sink.failed(page ? new EventsPruned(page.floorSeq) : undefined);
           return;
         }
+        // A gap in a page is what was compacted; what stands for it follows.
         this.#deliver(page.events);
         if (this.#state !== 'reading') return;
-        const behind = this.position < Math.max(this.#heard, page.headSeq);
+        // What was heard of meanwhile may be younger than the page.
+        const newest = Math.max(this.#heard, page.headSeq);
+        const behind = page.events.length > 0 ? this.position < newest : this.#heard > page.headSeq;
         // Whatever is committed from here on is heard, because hearing and this line run in one thread.
-        if (behind && page.events.length > 0) {
+        if (behind) {
           // A sink that always has room, like one that shows little of what it takes, must not hold the event loop.
           await nextTurn();
           continue;

@@ -9,7 +9,7 @@ import {
 import type { ConnectionEvents } from '../handlers/types.ts';
 import { resultOf } from '../runs/results.ts';
 import type { Services } from '../services.ts';
-import type { EventSink, Subscription } from '../sessions/subscription.ts';
+import { type EventSink, EventsPruned, type Subscription } from '../sessions/subscription.ts';
 import type { LogEvent } from '../storage/log-event.ts';
 import type { SessionKey } from '../storage/types.ts';
 
@@ -22,6 +22,8 @@ export interface FrameWriter {
   uncork(): void;
   /** The stream cannot go on. */
   streamFailed(error: unknown): void;
+  /** Nor can it, because what comes next is gone: the client has to resume, and then is told to resync. */
+  tooSlow(): void;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -30,6 +32,8 @@ const NOTHING: ReadonlySet<string> = new Set();
 interface Owed {
   /** One result each. */
   readonly messageIds: (MessageId | undefined)[];
+  /** `seq` before its first event. */
+  readonly from: number;
   /** Its events are shown whatever else is. */
   visible: boolean;
 }
@@ -41,6 +45,8 @@ export class EventStream implements ConnectionEvents, EventSink {
   readonly #out: FrameWriter;
   #subscription: Subscription | null = null;
   #epoch = '';
+  /** Where a command began the subscription; null when the client did. */
+  #begunAt: number | null = null;
   /** The event types that are shown; null for all. */
   #shown: ReadonlySet<string> | null = null;
   /** By run. */
@@ -76,7 +82,9 @@ export class EventStream implements ConnectionEvents, EventSink {
       throw signal.reason ?? new Error('the connection is closed');
     }
     this.#hideOwed();
-    this.#replace(subscription, cursor, types ? new Set(types) : null);
+    this.#epoch = parseCursor(cursor)?.epoch ?? '';
+    this.#replace(subscription, types ? new Set(types) : null);
+    this.#begunAt = null;
     return { cursor, resyncRequired, start: () => subscription.start() };
   }
 
@@ -93,12 +101,12 @@ export class EventStream implements ConnectionEvents, EventSink {
     // The command outlives its connection; its reader must not.
     if (this.#closed) return;
     const { run_id: runId, cursor } = accepted;
+    const { epoch, seq: from } = parseCursor(cursor) ?? { epoch: '', seq: 0 };
     if (!this.#subscription || (options.visible && this.#shown === NOTHING)) {
-      const subscription = this.#services.log.follow(this.#key, parseCursor(cursor)?.seq ?? 0, this);
-      this.#replace(subscription, cursor, options.visible ? null : NOTHING);
-      subscription.start();
+      this.#epoch = epoch;
+      this.#begin(from, options.visible ? null : NOTHING);
     }
-    const owed = this.#owed.get(runId) ?? { messageIds: [], visible: false };
+    const owed = this.#owed.get(runId) ?? { messageIds: [], from, visible: false };
     owed.messageIds.push(options.messageId);
     owed.visible ||= options.visible;
     this.#owed.set(runId, owed);
@@ -137,8 +145,11 @@ export class EventStream implements ConnectionEvents, EventSink {
   }
 
   failed(error: unknown): void {
+    const { position } = this.#subscription ?? { position: null };
     this.#subscription = null;
-    this.#out.streamFailed(error);
+    if (!(error instanceof EventsPruned)) this.#out.streamFailed(error);
+    else if (position !== this.#begunAt) this.#out.tooSlow();
+    else this.#beginLater(error.floorSeq);
   }
 
   /** The connection has room again. */
@@ -176,10 +187,31 @@ export class EventStream implements ConnectionEvents, EventSink {
     if (this.#shown === NOTHING && this.#owed.size === 0) this.#drop();
   }
 
-  #replace(subscription: Subscription, cursor: string, shown: ReadonlySet<string> | null): void {
+  /** Follows the log for a command. */
+  #begin(from: number, shown: ReadonlySet<string> | null): void {
+    const subscription = this.#services.log.follow(this.#key, from, this);
+    this.#replace(subscription, shown);
+    this.#begunAt = from;
+    subscription.start();
+  }
+
+  /**
+   * A command of long ago was sent again: its run has ended, for nothing prunes the events of one that has not. Its result
+   * is what is left, so it is shown none of the events; the commands sent since are.
+   */
+  #beginLater(floorSeq: number): void {
+    const shown: number[] = [];
+    for (const owed of this.#owed.values()) {
+      owed.visible &&= owed.from >= floorSeq;
+      if (owed.visible) shown.push(owed.from);
+    }
+    if (shown.length > 0) this.#begin(Math.min(...shown), null);
+    else this.#begin(floorSeq, NOTHING);
+  }
+
+  #replace(subscription: Subscription, shown: ReadonlySet<string> | null): void {
     this.#subscription?.close();
     this.#subscription = subscription;
-    this.#epoch = parseCursor(cursor)?.epoch ?? '';
     this.#shown = shown;
     // It may begin behind the end of a run whose result is owed.
     for (const runId of this.#owed.keys()) this.#unsettled.add(runId);

@@ -234,9 +234,9 @@ it('does not go on waiting for a client that has hung up', async () => {
   const gate = testGate();
   const { app, session } = await start(() => gate.pass());
   const { runs } = app.services;
-  const result = runs.result.bind(runs);
+  const result = runs.resultOrAsked.bind(runs);
   let waiting: AbortSignal | undefined;
-  runs.result = (key, runId, signal) => {
+  runs.resultOrAsked = (key, runId, signal) => {
     waiting = signal;
     return result(key, runId, signal);
   };

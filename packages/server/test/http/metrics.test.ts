@@ -6,6 +6,7 @@ import { call } from '../../../../tests/helpers/rest.ts';
 import { TestStream } from '../../../../tests/helpers/sse-client.ts';
 import { testEngine, testGate } from '../../../../tests/helpers/test-engine.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
+import { APIConfig } from '../../src/config.ts';
 import { openStorage } from '../../src/storage/open.ts';
 
 async function scrape(url: string): Promise<string> {
@@ -74,7 +75,7 @@ it('counts the runs that wait, and those that end without having been executed',
 
 it('counts the runs that a dead process left behind', async () => {
   const databaseUrl = `sqlite:${join(await tempDir(), 'llmgine.db')}`;
-  const storage = await openStorage({ databaseUrl, dataDir: '', sqliteSynchronous: 'normal' });
+  const storage = await openStorage(new APIConfig({ databaseUrl }, { env: {} }).values);
   await startedRun(storage, await createSession(storage, { engine: ENGINE }));
   await storage.close();
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { event } from '../../../../tests/contracts/storage/fixtures.ts';
 import { Expiry } from '../../src/sessions/expiry.ts';
+import { SteadyClock } from '../../src/sessions/steady-clock.ts';
 import { Touches } from '../../src/sessions/touches.ts';
 import type { SessionKey } from '../../src/storage/types.ts';
 import { openLog, upTo } from './open-log.ts';
@@ -17,6 +18,7 @@ async function openExpiry() {
   const expired: SessionKey[] = [];
   const expiry = new Expiry({
     storage,
+    clock: new SteadyClock(),
     timeoutMs: TIMEOUT_MS,
     flushTouches: () => touches.flush(),
     onExpired: (session) => expired.push(session),

@@ -1,8 +1,16 @@
 import { ApiError } from '@llmgine/protocol';
 import { expect, test, vi } from 'vitest';
-import { createRun, event, newRun, readLog } from '../../../../tests/contracts/storage/fixtures.ts';
+import {
+  createRun,
+  event,
+  newRun,
+  readLog,
+  said,
+  startedRun,
+} from '../../../../tests/contracts/storage/fixtures.ts';
 import { PendingAppend } from '../../src/sessions/pending.ts';
-import { openLog, seqsOf, upTo } from './open-log.ts';
+import type { LogEvent } from '../../src/storage/log-event.ts';
+import { type OpenLog, openLog, recordingSink, seqsOf, upTo } from './open-log.ts';
 
 test('appends that wait together go into one transaction, whatever their sessions', async () => {
   const { log, commits, newSession } = await openLog();
@@ -23,7 +31,7 @@ test('what is refused is refused alone', async () => {
   const outcomes = await Promise.all([
     log.append({ session: key, events: [event()] }),
     log.append({ session: unknown, events: [event()] }),
-    log.append({ session: key, events: [event()], fence: { runId: 'none' } }),
+    log.append({ session: key, events: [event()], fence: { runId: 'none', attempt: 1 } }),
     log.append({ session: key, events: [event()], writes: [createRun(run)] }),
     log.append({ session: key, events: [event()] }),
   ]);
@@ -201,4 +209,90 @@ test('a page says where it ends, whether there is more, and when its cursor name
   await expect(log.page({ ...key, ownerId: 'other' }, undefined, 10)).rejects.toThrow(
     expect.objectContaining({ code: 'SESSION_NOT_FOUND' }),
   );
+});
+
+/** A run that has said something: message_started, two deltas, message_completed; eight events in all. */
+async function streamedMessage({ log, storage, key }: OpenLog): Promise<LogEvent[]> {
+  const runId = await startedRun(storage, key);
+  const delta = event('text_delta', { runId, payload: '{"message_id":"m","text":"x"}' });
+  const fence = { runId, attempt: 1 };
+  await log.append({
+    session: key,
+    fence,
+    events: [event('message_started', { runId }), delta, delta],
+    writes: [{ kind: 'open_message', runId, eventIndex: 0 }],
+  });
+  await log.append({
+    session: key,
+    fence,
+    events: [event('custom:before'), said('xx', { runId }), event('custom:after')],
+    writes: [
+      { kind: 'insert_message', eventIndex: 1, streamed: true },
+      { kind: 'open_message', runId, eventIndex: null },
+    ],
+  });
+  return [...(await readLog(storage, key))];
+}
+
+test('what is seen of a streamed message is what is stored: it says which deltas it replaces', async () => {
+  const commits: number[] = [];
+  const open = await openLog({ onCommit: (_appends, _events, streamed) => commits.push(streamed) });
+  const seen: LogEvent[] = [];
+  open.cluster.subscribe(open.key.sessionId, (events) => seen.push(...events));
+
+  const stored = await streamedMessage(open);
+
+  expect(seen.map(({ data }) => data)).toEqual(stored.slice(2).map(({ data }) => data));
+  const completed = seen.find(({ eventType }) => eventType === 'message_completed');
+  expect(JSON.parse(completed?.payload ?? '')).toMatchObject({ replaces: { from_seq: 4, to_seq: 6 } });
+  expect(seen.filter(({ payload }) => payload.includes('replaces'))).toEqual([completed]);
+  expect(commits).toEqual([0, 1]);
+});
+
+test('below what is kept, a cursor needs a resync; at it, it does not', async () => {
+  const open = await openLog();
+  const { log, storage, key } = open;
+  await log.append({ session: key, events: upTo(5).map((n) => event('custom:n', { createdAt: n })) });
+  await storage.pruneEvents(4, 100);
+
+  const [below, at, none] = await Promise.all(
+    ['epoch-1:2', 'epoch-1:3', undefined].map((after) => log.page(key, after, 10)),
+  );
+  const resume = (after: string) => log.subscribe(key, { after, sink: recordingSink() });
+
+  expect(below).toMatchObject({ events: [], cursor: 'epoch-1:5', resync_required: true });
+  expect([at?.resync_required, seqsOf(at?.events ?? [])]).toEqual([false, [4, 5]]);
+  expect([none?.resync_required, seqsOf(none?.events ?? [])]).toEqual([false, [4, 5]]);
+  expect(await resume('epoch-1:2')).toMatchObject({ resyncRequired: true, cursor: 'epoch-1:5' });
+  expect(await resume('epoch-1:3')).toMatchObject({ resyncRequired: false, cursor: 'epoch-1:3' });
+});
+
+test('a page of a log of which nothing is left ends where one can go on', async () => {
+  const { log, storage, key } = await openLog();
+  await log.append({ session: key, events: [event('custom:old', { createdAt: 1 })] });
+  await storage.pruneEvents(2, 100);
+
+  const page = await log.page(key, undefined, 10);
+
+  expect(page).toEqual({ events: [], cursor: 'epoch-1:1', has_more: false, resync_required: false });
+  expect(await log.page(key, page.cursor, 10)).toEqual(page);
+});
+
+test('ids of events and keys of requests are two worlds', async () => {
+  const { log, key } = await openLog();
+  const publish = (id: object) => log.publish(key, { event_type: 'custom:x', payload: {}, ...id });
+  const ids = [
+    { event_id: 'a' },
+    { idempotency_key: 'a' },
+    { event_id: 'key:a' },
+    { event_id: 'id:a' },
+    { event_id: 'id:key:a' },
+    { idempotency_key: 'key:a' },
+  ];
+
+  const first = await Promise.all(ids.map(publish));
+  const again = await Promise.all(ids.map(publish));
+
+  expect(new Set(first.map(({ cursor }) => cursor)).size).toBe(ids.length);
+  expect(again).toEqual(first);
 });

@@ -2,7 +2,8 @@ import { onTestFinished, vi } from 'vitest';
 import { createSession, ENGINE } from '../../../../tests/contracts/storage/fixtures.ts';
 import { createLocalCluster } from '../../src/cluster/local.ts';
 import type { Cluster } from '../../src/cluster/types.ts';
-import { SessionLog } from '../../src/sessions/log.ts';
+import { APIConfig } from '../../src/config.ts';
+import { SessionLog, type SessionLogOptions } from '../../src/sessions/log.ts';
 import type { EventSink } from '../../src/sessions/subscription.ts';
 import type { LogEvent } from '../../src/storage/log-event.ts';
 import { openStorage } from '../../src/storage/open.ts';
@@ -18,9 +19,15 @@ export interface OpenLog {
   readonly newSession: () => Promise<SessionKey>;
 }
 
+export interface OpenLogOptions extends Pick<SessionLogOptions, 'onCommit'> {
+  /** What the log is given in place of the cluster. */
+  readonly wrap?: (cluster: Cluster) => Cluster;
+}
+
 /** A log on a real database in memory, with one session. Closed when the test ends. */
-export async function openLog(wrap: (cluster: Cluster) => Cluster = (cluster) => cluster): Promise<OpenLog> {
-  const storage = await openStorage({ databaseUrl: ':memory:', dataDir: '', sqliteSynchronous: 'normal' });
+export async function openLog(options: OpenLogOptions = {}): Promise<OpenLog> {
+  const { wrap = (cluster) => cluster, ...logOptions } = options;
+  const storage = await openStorage(new APIConfig({ databaseUrl: ':memory:' }, { env: {} }).values);
   onTestFinished(() => storage.close());
   const cluster = wrap(
     createLocalCluster({
@@ -29,7 +36,7 @@ export async function openLog(wrap: (cluster: Cluster) => Cluster = (cluster) =>
       },
     }),
   );
-  const log = new SessionLog({ storage, cluster });
+  const log = new SessionLog({ storage, cluster, ...logOptions });
   const newSession = () => createSession(storage, { engine: ENGINE });
   const key = await newSession();
   const commits: number[][] = [];

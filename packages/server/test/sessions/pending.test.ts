@@ -1,8 +1,30 @@
 import { expect, test } from 'vitest';
 import { event } from '../../../../tests/contracts/storage/fixtures.ts';
 import { PendingAppend } from '../../src/sessions/pending.ts';
+import type { IdempotencyRecord, NewRequest } from '../../src/storage/types.ts';
 
 const KEY = { tenantId: 't', ownerId: 'o', sessionId: 's' };
+const RECORD: IdempotencyRecord = {
+  tenantId: 't',
+  ownerId: 'o',
+  idempotencyKey: 'k',
+  bodyHash: 'hash',
+  response: '{}',
+  createdAt: 1,
+};
+const REQUEST: NewRequest = {
+  requestId: 'q',
+  runId: 'r',
+  requestKey: 'key',
+  kind: 'approval',
+  prompt: 'May I?',
+  schema: null,
+  arguments: undefined,
+  toolName: null,
+  toolCallId: null,
+  createdAt: 1,
+  expiresAt: 2,
+};
 
 function shapes(pending: PendingAppend) {
   return pending
@@ -54,7 +76,8 @@ test('a merged delta is JSON whatever its text is', () => {
 });
 
 test('writes that join later name the events that they came with', () => {
-  const pending = new PendingAppend(KEY, { fence: { runId: 'r' }, touchedAt: 7 });
+  const rest = { fence: { runId: 'r', attempt: 2 }, touchedAt: 7, idempotency: RECORD };
+  const pending = new PendingAppend(KEY, rest);
   const write = { kind: 'insert_message', eventIndex: 0 } as const;
   pending.add([event('custom:a'), event('custom:b')], [{ ...write, eventIndex: 1 }]);
   pending.add(
@@ -63,12 +86,21 @@ test('writes that join later name the events that they came with', () => {
       write,
       { kind: 'open_message', runId: 'r', eventIndex: 0 },
       { kind: 'open_message', runId: 'r', eventIndex: null },
+      { kind: 'create_request', request: REQUEST, eventIndex: 0 },
+      { kind: 'checkpoint', runId: 'r', usage: null, elapsedMs: 1 },
     ],
   );
   const append = pending.take();
   expect(append.events.map(({ eventType }) => eventType)).toEqual(['custom:a', 'custom:b', 'custom:c']);
-  expect(append.writes?.map((one) => 'eventIndex' in one && one.eventIndex)).toEqual([1, 2, 2, null]);
-  expect(append).toMatchObject({ session: KEY, fence: { runId: 'r' }, touchedAt: 7 });
+  expect(append.writes?.map((one) => 'eventIndex' in one && one.eventIndex)).toEqual([
+    1,
+    2,
+    2,
+    null,
+    2,
+    false,
+  ]);
+  expect(append).toMatchObject({ session: KEY, ...rest });
 });
 
 test('taking closes it, and settling tells everybody once', () => {

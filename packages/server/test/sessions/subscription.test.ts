@@ -1,8 +1,9 @@
 import { ApiError } from '@llmgine/protocol';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { event } from '../../../../tests/contracts/storage/fixtures.ts';
+import { event, said, startedRun } from '../../../../tests/contracts/storage/fixtures.ts';
 import type { Cluster } from '../../src/cluster/types.ts';
+import { EventsPruned } from '../../src/sessions/subscription.ts';
 import type { LogEvent } from '../../src/storage/log-event.ts';
 import { openLog, recordingSink, seqsOf, upTo } from './open-log.ts';
 
@@ -15,7 +16,7 @@ async function openLossyLog() {
       if (!losing.now) cluster.publish(sessionId, events);
     },
   });
-  const open = await openLog(lossy);
+  const open = await openLog({ wrap: lossy });
   const publish = (count = 1) =>
     open.log.append({ session: open.key, events: upTo(count).map(() => event()) });
   return { ...open, losing, publish };
@@ -241,6 +242,94 @@ test('a session that is gone, or a storage that fails, is told once', async () =
   await expect.poll(() => broken.failures).toEqual([error]);
   await publish();
   expect([gone.events, broken.events]).toEqual([[], []]);
+});
+
+test('what is committed while a page is on its way is read, although nothing else happens', async () => {
+  const { log, key, storage, publish } = await openLossyLog();
+  await publish();
+  const reading = Promise.withResolvers<void>();
+  const published = Promise.withResolvers<void>();
+  const { readEvents } = storage;
+  vi.spyOn(storage, 'readEvents').mockImplementationOnce(async (...parameters) => {
+    const page = await readEvents.apply(storage, parameters);
+    reading.resolve();
+    await published.promise;
+    return page;
+  });
+  const sink = recordingSink();
+  log.follow(key, 1, sink).start();
+  await reading.promise;
+
+  await publish(2);
+  published.resolve();
+
+  await expect.poll(() => seqsOf(sink.events)).toEqual([2, 3]);
+});
+
+test('a gap of what was compacted is no gap, in a page and on the live path', async () => {
+  const { log, key, storage, publish, losing } = await openLossyLog();
+  await publish();
+  const [paged, live] = [recordingSink(), recordingSink()];
+  const following = log.follow(key, 1, live);
+  following.start();
+  await expect.poll(() => following.live).toBe(true);
+  losing.now = true;
+  const runId = await startedRun(storage, key);
+  const delta = event('text_delta', { runId, payload: '{"message_id":"m","text":"x"}' });
+  await log.append({
+    session: key,
+    events: [event('message_started', { runId }), delta, delta, said('xx', { runId })],
+    writes: [
+      { kind: 'open_message', runId, eventIndex: 0 },
+      { kind: 'insert_message', eventIndex: 3, streamed: true },
+      { kind: 'open_message', runId, eventIndex: null },
+    ],
+  });
+  await storage.compactEvents(Number.MAX_SAFE_INTEGER, 100);
+
+  log.follow(key, 1, paged).start();
+  losing.now = false;
+  await publish();
+
+  const kept = [2, 3, 4, 7, 8];
+  await expect.poll(() => seqsOf(live.events)).toEqual(kept);
+  await expect.poll(() => seqsOf(paged.events)).toEqual(kept);
+});
+
+test('who is behind what was pruned is told, and nothing is skipped silently', async () => {
+  const { log, key, storage } = await openLossyLog();
+  await log.append({ session: key, events: upTo(5).map((n) => event('custom:n', { createdAt: n })) });
+  const events: LogEvent[] = [];
+  const failures: unknown[] = [];
+  const sink = {
+    write: (event: LogEvent) => events.push(event) < 2,
+    failed: (error: unknown) => void failures.push(error),
+  };
+  const { subscription } = await log.subscribe(key, { after: 'epoch-1:0', sink });
+  subscription.start();
+  await expect.poll(() => seqsOf(events)).toEqual([1, 2]);
+
+  await storage.pruneEvents(4, 100);
+  subscription.resume();
+
+  await expect.poll(() => failures).toEqual([new EventsPruned(3)]);
+  expect(seqsOf(events)).toEqual([1, 2]);
+  expect(subscription.closed).toBe(true);
+});
+
+test('who has seen the last event that was pruned goes on', async () => {
+  const { log, key, storage, publish } = await openLossyLog();
+  await log.append({ session: key, events: upTo(3).map((n) => event('custom:n', { createdAt: n })) });
+  const [live, late] = [recordingSink(), recordingSink()];
+  log.follow(key, 0, live).start();
+  await expect.poll(() => live.events).toHaveLength(3);
+
+  await storage.pruneEvents(4, 100);
+  log.follow(key, 3, late).start();
+  await publish();
+
+  await expect.poll(() => [seqsOf(live.events), seqsOf(late.events)]).toEqual([[1, 2, 3, 4], [4]]);
+  expect([live.failures, late.failures]).toEqual([[], []]);
 });
 
 test('subscribing to what is not there leaves nothing behind', async () => {

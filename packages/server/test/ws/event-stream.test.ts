@@ -27,6 +27,7 @@ async function start() {
     cork: () => {},
     uncork: () => {},
     streamFailed: (error) => void failures.push(error),
+    tooSlow: () => void failures.push('too slow'),
   });
   return {
     gate,
@@ -216,4 +217,69 @@ test('a log that cannot be read ends the stream with the reason', async () => {
   services.storage.readEvents = () => Promise.reject(broken);
   stream.resume();
   await vi.waitFor(() => expect(failures).toEqual([broken]));
+});
+
+/** Removes all events until now that may go. */
+const prune = (services: Awaited<ReturnType<typeof start>>['services']) =>
+  services.storage.pruneEvents(Date.now() + 1, 10_000);
+
+test('a reader whose next event is gone has to resume, because nothing is skipped silently', async () => {
+  const { stream, services, subscribe, reader, written, failures, publish } = await start();
+  await subscribe();
+  reader.hasRoom = false;
+  await publish('a');
+  await publish('b');
+  await prune(services);
+  reader.hasRoom = true;
+  stream.resume();
+  await vi.waitFor(() => expect(failures).toEqual(['too slow']));
+  expect(written).toEqual(['custom:a']);
+});
+
+test('a command whose run is older than what is kept gets its result again, and no events', async () => {
+  const { gate, services, key, run, written, failures, publish, stream } = await start();
+  gate.open();
+  const { run_id: runId } = await run({ visible: false });
+  await services.runs.result(key, runId);
+  await vi.waitFor(() => expect(written).toEqual(['command_result']));
+  await publish('a');
+  await prune(services);
+  await publish('b');
+
+  await run({ runId });
+
+  await vi.waitFor(() => expect(written).toEqual(['command_result', 'command_result']));
+  // As after a command that is not streamed: the connection follows nothing.
+  await publish('c');
+  expect([written.length, stream.cursor, failures]).toEqual([2, null, []]);
+});
+
+test('a new command right after such an old one is streamed as ever', async () => {
+  const { gate, services, key, run, written, failures } = await start();
+  gate.open();
+  const { run_id: runId } = await run({ visible: false });
+  await services.runs.result(key, runId);
+  await vi.waitFor(() => expect(written).toEqual(['command_result']));
+  await prune(services);
+  written.length = 0;
+  const { readEvents } = services.storage;
+  const reading = testGate();
+  vi.spyOn(services.storage, 'readEvents').mockImplementationOnce(async (...parameters) => {
+    await reading.pass();
+    return readEvents.apply(services.storage, parameters);
+  });
+
+  await run({ runId });
+  await reading.reached;
+  await run();
+  reading.open();
+
+  await vi.waitFor(() => expect(count(written, 'command_result')).toBe(2));
+  await vi.waitFor(() => expect(written).toContain('run_finished'));
+  expect(written.filter((type) => type !== 'command_result')).toEqual([
+    'run_queued',
+    'run_started',
+    'run_finished',
+  ]);
+  expect(failures).toEqual([]);
 });

@@ -21,6 +21,7 @@ export async function registerCors(app: HttpApp, config: APIConfig): Promise<voi
       'X-API-Key',
     ],
     exposedHeaders: [
+      'Idempotency-Replayed',
       'Location',
       'Preference-Applied',
       'RateLimit',

@@ -42,7 +42,8 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
         description:
           'Waits for the end of the run; a run that failed is answered with 200 and `status` `failed`. ' +
           '`Accept: text/event-stream` streams the events of the run and ends with `command_result`. ' +
-          'A client that hangs up never ends a run.',
+          'A client that hangs up never ends a run. When the run asks people something, the answer is 202 with ' +
+          '`status` `awaiting_input` and the `request_id`; a stream goes on until the run has ended.',
         params: sessionParams,
         headers: commandHeaders,
         body: commandBodySchema,
@@ -87,7 +88,13 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
         await streamRun(services, streams, reply, session, accepted, after);
         return reply;
       }
-      return reply.send(await services.runs.result(session, accepted.run_id, clientGone(reply)));
+      const ended = await services.runs.resultOrAsked(session, accepted.run_id, clientGone(reply));
+      if (ended.status !== 'awaiting_input') return reply.send(ended);
+      const { request_id, status: parked } = ended;
+      return reply
+        .code(202)
+        .header('location', `/api/sessions/${session.sessionId}/runs/${accepted.run_id}`)
+        .send({ ...accepted, status: parked, request_id });
     },
   );
 }

@@ -1,4 +1,5 @@
 import {
+  ApiError,
   CLIENT_FRAMES,
   eventPageSchema,
   eventPublishedSchema,
@@ -6,6 +7,7 @@ import {
 } from '@llmgine/protocol';
 import { z } from 'zod';
 import type { Services } from '../../services.ts';
+import type { PublishedEvent } from '../../sessions/log.ts';
 import { idempotencyKey, wantsEventStream } from '../negotiation.ts';
 import { jsonOrEvents, problems } from '../responses.ts';
 import type { EventStreams } from '../sse/event-streams.ts';
@@ -65,9 +67,14 @@ export function registerEvents(app: HttpApp, services: Services, streams: EventS
         operationId: 'publishEvent',
         tags: ['events'],
         summary: 'Publish an event of your own in the session',
-        description: '`event_id`, or an `Idempotency-Key`, makes it idempotent.',
+        description: '`event_id` or an `Idempotency-Key` makes it idempotent; give one of the two.',
         params: sessionParams,
-        headers: z.object({ 'idempotency-key': z.string().optional() }),
+        headers: z.object({
+          'idempotency-key': z.string().optional().meta({
+            description:
+              'At most 255 characters. The same key with the same event gets the cursor of the first',
+          }),
+        }),
         body: CLIENT_FRAMES.event,
         response: {
           201: eventPublishedSchema,
@@ -84,9 +91,21 @@ export function registerEvents(app: HttpApp, services: Services, streams: EventS
     },
     async (request, reply) => {
       const session = await useSession(services, request);
-      const { event_type, payload, event_id = idempotencyKey(request.raw.headers) } = request.body;
-      messages.checkEvent(event_type, payload);
-      return reply.code(201).send(await log.publish(session, { event_type, payload, event_id }));
+      const event = withKey(request.body, idempotencyKey(request.raw.headers));
+      messages.checkEvent(event.event_type, event.payload);
+      return reply.code(201).send(await log.publish(session, event));
     },
   );
+}
+
+/** An event has one id. Throws `VALIDATION_ERROR` when it is given two. */
+function withKey(event: PublishedEvent, key: string | undefined): PublishedEvent {
+  if (key === undefined) return event;
+  if (event.event_id !== undefined) {
+    const message = 'and Idempotency-Key are both an id; give one of the two';
+    throw new ApiError('VALIDATION_ERROR', `event_id ${message}`, {
+      errors: [{ path: 'event_id', message }],
+    });
+  }
+  return { ...event, idempotency_key: key };
 }

@@ -6,6 +6,8 @@ import {
   SERVER_FRAMES,
 } from '@llmgine/protocol';
 import type { Services } from '../../services.ts';
+import type { CallAnswer } from '../../sessions/idempotency.ts';
+import { answerOnce, IDEMPOTENCY_PROBLEMS, idempotencyHeaders } from '../idempotency.ts';
 import { problems } from '../responses.ts';
 import type { HttpApp } from '../types.ts';
 import { loadSession, sessionParams, useSession } from './session-params.ts';
@@ -24,6 +26,7 @@ export function registerSessionEngine(app: HttpApp, services: Services): void {
         summary: 'Link an engine to the session',
         description: 'Relinking makes a new engine and keeps the history. Refused while a run is unfinished.',
         params: sessionParams,
+        headers: idempotencyHeaders,
         body: linkEngineSchema,
         response: {
           200: linkedEngineSchema,
@@ -36,11 +39,16 @@ export function registerSessionEngine(app: HttpApp, services: Services): void {
             'INVALID_ENGINE_TYPE',
             'ENGINE_CREATION_FAILED',
             'RUN_IN_PROGRESS',
+            ...IDEMPOTENCY_PROBLEMS,
           ),
         },
       },
     },
-    async (request) => engines.link(await useSession(services, request), request.body),
+    async (request, reply) =>
+      answerOnce(services, request, reply, async (keep) => {
+        const session = await useSession(services, request);
+        return ok(await engines.link(session, request.body, undefined, (linked) => keep(ok(linked))));
+      }),
   );
 
   app.get(
@@ -74,12 +82,21 @@ export function registerSessionEngine(app: HttpApp, services: Services): void {
         tags: ['engines'],
         summary: 'Unlink the engine of the session; the history stays',
         params: sessionParams,
+        headers: idempotencyHeaders,
         response: {
           200: SERVER_FRAMES.engine_unlinked,
-          ...problems('SESSION_NOT_FOUND', 'ENGINE_NOT_LINKED', 'RUN_IN_PROGRESS'),
+          ...problems('SESSION_NOT_FOUND', 'ENGINE_NOT_LINKED', 'RUN_IN_PROGRESS', ...IDEMPOTENCY_PROBLEMS),
         },
       },
     },
-    async (request) => engines.unlink(await useSession(services, request)),
+    async (request, reply) =>
+      answerOnce(services, request, reply, async (keep) => {
+        const session = await useSession(services, request);
+        return ok(await engines.unlink(session, (unlinked) => keep(ok(unlinked))));
+      }),
   );
+}
+
+function ok<Body>(body: Body): CallAnswer<Body> {
+  return { status: 200, body };
 }

@@ -7,7 +7,10 @@ import {
   sessionDetailSchema,
   sessionListSchema,
 } from '@llmgine/protocol';
+import type { z } from 'zod';
 import type { Services } from '../../services.ts';
+import type { CallAnswer } from '../../sessions/idempotency.ts';
+import { answerOnce, IDEMPOTENCY_PROBLEMS, idempotencyHeaders } from '../idempotency.ts';
 import { problems } from '../responses.ts';
 import type { HttpApp } from '../types.ts';
 import { loadSession, sessionIdOf, sessionParams } from './session-params.ts';
@@ -25,6 +28,7 @@ export function registerSessions(app: HttpApp, services: Services): void {
         tags: ['sessions'],
         summary: 'Create a session',
         description: 'The body is optional. With `engine_type` the session starts with an engine linked.',
+        headers: idempotencyHeaders,
         body: createSessionBodySchema.nullish(),
         response: {
           201: createSessionResponseSchema,
@@ -36,17 +40,18 @@ export function registerSessions(app: HttpApp, services: Services): void {
             'INVALID_ENGINE_TYPE',
             'ENGINE_CREATION_FAILED',
             'RESOURCE_LIMIT_EXCEEDED',
+            ...IDEMPOTENCY_PROBLEMS,
           ),
         },
       },
     },
-    async (request, reply) => {
-      const session = await sessions.create(request.principal, request.body ?? {});
-      return reply
-        .code(201)
-        .header('location', `/api/sessions/${session.sessionId}`)
-        .send({ session_id: session.sessionId, status: 'success' });
-    },
+    async (request, reply) =>
+      answerOnce(services, request, reply, async (keep) => {
+        const { sessionId } = await sessions.create(request.principal, request.body ?? {}, (id) =>
+          keep(created(id)),
+        );
+        return created(sessionId);
+      }),
   );
 
   app.get(
@@ -97,14 +102,30 @@ export function registerSessions(app: HttpApp, services: Services): void {
         summary: 'Delete a session',
         description: 'Cancels its runs, closes its connections and removes its data.',
         params: sessionParams,
-        response: { 200: deleteSessionResponseSchema, ...problems('SESSION_NOT_FOUND') },
+        headers: idempotencyHeaders,
+        response: {
+          200: deleteSessionResponseSchema,
+          ...problems('SESSION_NOT_FOUND', ...IDEMPOTENCY_PROBLEMS),
+        },
       },
     },
-    async (request) => {
-      await sessions.delete(request.principal, sessionIdOf(request));
-      return { message: 'Session deleted successfully' };
-    },
+    async (request, reply) =>
+      answerOnce(services, request, reply, async (keep) => {
+        const answer = { status: 200, body: { message: 'Session deleted successfully' } };
+        await sessions.delete(request.principal, sessionIdOf(request), keep(answer));
+        return answer;
+      }),
   );
+}
+
+type Created = z.output<typeof createSessionResponseSchema>;
+
+function created(sessionId: string): CallAnswer<Created> {
+  return {
+    status: 201,
+    headers: { location: `/api/sessions/${sessionId}` },
+    body: { session_id: sessionId, status: 'success' },
+  };
 }
 
 function metadataFilter(query: Record<string, unknown>): Record<string, string> | undefined {

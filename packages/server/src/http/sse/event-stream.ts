@@ -43,6 +43,11 @@ export class EventStream {
     });
   }
 
+  /** Where the client can resume. */
+  get cursor(): string {
+    return this.#cursor;
+  }
+
   get closed(): boolean {
     return this.#response.writableEnded || this.#response.destroyed;
   }

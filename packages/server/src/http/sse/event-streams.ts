@@ -42,6 +42,7 @@ export class EventStreams {
       cork: () => stream?.cork(),
       uncork: () => stream?.uncork(),
       failed: (error) => {
+        // The client resumes, and is told to resync where it was too slow.
         if (error !== undefined)
           this.#services.logger.warn({ err: error }, 'an event stream cannot read the log');
         stream?.end();
@@ -68,6 +69,11 @@ export class EventStreams {
   close(reason: string): void {
     this.#closed = true;
     this.#leaveCluster();
+    this.sendAway(reason);
+  }
+
+  /** Sends the clients of all open streams away; new ones may open. */
+  sendAway(reason: string): void {
     for (const streams of this.#streams.values()) {
       for (const stream of streams) {
         const { min, max } = RECONNECT_MS;

@@ -20,22 +20,25 @@ export async function streamRun(
 ): Promise<void> {
   const runId = accepted.run_id;
   const gone = new AbortController();
-  const from = after ?? accepted.cursor;
-  let position = parseCursor(from)?.seq ?? 0;
+  let position = 0;
   /** `seq` at which everything of the run has been sent. */
   let end = Number.POSITIVE_INFINITY;
   let finish = (): void => {};
 
   const stream = await streams.open(reply, session, {
-    after: from,
-    sink: (open) => ({
-      write(event) {
-        const room = event.runId === runId ? open.write(event) : true;
-        position = event.seq;
-        if (position >= end) finish();
-        return room;
-      },
-    }),
+    after: after ?? accepted.cursor,
+    sink: (open) => {
+      // Not where it was asked to begin, when that is gone.
+      position = parseCursor(open.cursor)?.seq ?? 0;
+      return {
+        write(event) {
+          const room = event.runId === runId ? open.write(event) : true;
+          position = event.seq;
+          if (position >= end) finish();
+          return room;
+        },
+      };
+    },
   });
   stream.onClose(() => gone.abort());
 
