@@ -1,5 +1,6 @@
 import { EngineConfiguration, ExtensibleAPIFactory } from '@llmgine/api';
 import { z } from 'zod';
+import { deliveryEngine, orderTool, scanTool } from './asking.ts';
 import { reviewEngine } from './engine.ts';
 import { OrderHandler } from './message.ts';
 import { parrots } from './model.ts';
@@ -10,7 +11,10 @@ export const visitors = new Set<string>();
 
 export const apiFactory = new ExtensibleAPIFactory(new EngineConfiguration({ engineName: 'Shop' }))
   .registerEngine(reviewEngine)
+  .registerEngine(deliveryEngine)
   .registerTool(stockTool)
+  .registerTool(orderTool)
+  .registerTool(scanTool)
   .registerModelProvider(parrots)
   .registerCustomHandler('order_request', OrderHandler)
   .registerEvent('custom:rated', z.object({ stars: z.int().min(1).max(5) }))

@@ -46,6 +46,54 @@ test('the tool counts, and its errors go to the model', async () => {
   expect(missing.result.text).toContain('there is no article "plums"');
 });
 
+test('large orders wait for an approval, small ones do not', async () => {
+  const { url, open } = await start();
+  const { id, socket } = await open({ engine_type: 'ToolChatEngine' });
+
+  const small = await socket.run('prompt', { prompt: 'call order {"article": "pears", "pieces": 2}' });
+  const large = socket.run('prompt', { prompt: 'call order {"article": "pears", "pieces": 20}' });
+  const { request_id, ...asked } = (await socket.findEvent('input_requested')).data.payload;
+  await fetch(`${url}/api/sessions/${id}/requests/${request_id}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ outcome: 'approved' }),
+  });
+
+  expect(small.result.text).toContain('2 pears');
+  expect(asked).toMatchObject({ kind: 'approval', arguments: { article: 'pears', pieces: 20 } });
+  expect((await large).result.text).toContain('20 pears');
+});
+
+test('a client executes its tool', async () => {
+  const { open } = await start();
+  const { socket } = await open({ engine_type: 'ToolChatEngine' });
+
+  const scanned = socket.run('prompt', { prompt: 'call scan_barcode' });
+  const { request_id } = (await socket.findEvent('input_requested')).data.payload;
+  await socket.request('claim_request', { request_id });
+  await socket.request('server_response', {
+    request_id,
+    outcome: 'submitted',
+    value: { article: 'apples' },
+  });
+
+  expect((await scanned).result.text).toContain('apples');
+});
+
+test('the engine asks where to deliver', async () => {
+  const { open } = await start();
+  const { socket } = await open({ engine_type: 'DeliveryEngine' });
+
+  const delivered = socket.run('prompt', { prompt: 'Hello' });
+  const { request_id, schema } = (await socket.findEvent('input_requested')).data.payload;
+  const wrong = await socket.request('server_response', { request_id, outcome: 'submitted', value: {} });
+  await socket.request('server_response', { request_id, outcome: 'submitted', value: { city: 'Oslo' } });
+
+  expect(schema.required).toEqual(['city']);
+  expect(wrong.data.code).toBe('VALIDATION_ERROR');
+  expect((await delivered).result).toEqual({ city: 'Oslo' });
+});
+
 test('the model provider is one of the server', async () => {
   const { open } = await start();
   const { socket } = await open({

@@ -11,6 +11,7 @@ export const stockTool = defineTool({
   description: 'Tells how many of an article are in stock',
   parameters: z.object({ article: z.string() }),
   timeoutMs: 5_000,
+  idempotent: true,
   execute({ article }, { progress }) {
     progress(`Counting ${article}`);
     const pieces = SHELF.get(article);

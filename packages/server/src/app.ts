@@ -21,12 +21,16 @@ import { createModels } from './models/registry.ts';
 import { createLogger } from './observability/logging.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { Executor } from './runs/executor.ts';
-import { endOrphanedRuns } from './runs/recovery.ts';
+import { Ownership } from './runs/ownership.ts';
+import { recoverRuns } from './runs/recovery.ts';
+import { RequestExpiry } from './runs/request-expiry.ts';
+import { RequestService } from './runs/requests.ts';
 import { RunService } from './runs/service.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import type { Services } from './services.ts';
 import { SessionLog } from './sessions/log.ts';
 import { SessionService } from './sessions/service.ts';
+import { SteadyClock } from './sessions/steady-clock.ts';
 import { openStorage } from './storage/open.ts';
 import type { SessionKey, Storage } from './storage/types.ts';
 import { BUILTIN_TOOLS } from './tools/builtin.ts';
@@ -53,8 +57,8 @@ export interface AppDescription {
 }
 
 /**
- * Builds an application. Opens the storage, ends the runs that a dead process left behind;
- * `listen` opens the port and takes up the queued runs. Throws `ConfigError`, `StorageInUseError`, and a
+ * Builds an application. Opens the storage and takes over the runs that a dead process left behind;
+ * `listen` opens the port and executes what is queued. Throws `ConfigError`, `StorageInUseError`, and a
  * `TypeError` for a wrong option or extension; nothing stays open then.
  */
 export async function createApp(options: AppOptions = {}): Promise<App> {
@@ -95,6 +99,9 @@ interface Parts {
   readonly http: HttpApp;
   readonly gateway: Gateway;
   readonly models: ReturnType<typeof createModels>;
+  readonly ownership: Ownership;
+  readonly requestExpiry: RequestExpiry;
+  readonly recover: (onQueued: (key: SessionKey) => void) => Promise<void>;
   /** How to close what is open, in the order in which it was opened: it is closed in the opposite one. */
   readonly opened: AsyncDisposableStack;
 }
@@ -125,6 +132,7 @@ export class App {
     report: Report,
   ): Promise<App> {
     const { values } = config;
+    const clock = new SteadyClock();
     const metrics = createMetrics();
     opened.defer(() => metrics.close());
     const cluster = createLocalCluster({ onListenerError: (error) => report('event listener', error) });
@@ -132,7 +140,10 @@ export class App {
     const log = new SessionLog({
       storage,
       cluster,
-      onCommit: (appends, events) => metrics.committed(appends, events),
+      onCommit: (appends, events, streamed) => {
+        metrics.committed(appends, events);
+        sessions.eventsAppended(events, streamed);
+      },
     });
 
     const tools = new ToolRegistry();
@@ -162,8 +173,11 @@ export class App {
       maxSessions: values.maxSessions,
       timeoutMs: values.sessionTimeout * 1000,
       idleTimeoutMs: values.sessionIdleTimeout * 1000,
+      compactionMs: values.eventCompaction * 1000,
+      retentionMs: values.eventRetention * 1000,
       report,
       engines,
+      clock,
     });
     opened.defer(() => sessions.stop());
     opened.defer(() => log.flushed());
@@ -172,6 +186,8 @@ export class App {
       log,
       engines,
       timeoutMs: values.runTimeout * 1000,
+      requestTimeoutMs: values.requestTimeout * 1000,
+      onAsked: (expiresAt) => requestExpiry.notice(expiresAt),
       maxConcurrent: values.maxConcurrentRuns,
       logger,
       details: (error) => config.details(error),
@@ -198,6 +214,40 @@ export class App {
         sessions.runEnded(at);
       },
     });
+    const now = () => clock.now();
+    const requests = new RequestService({ storage, log, now, onResolved: (key) => executor.notice(key) });
+    const requestExpiry = new RequestExpiry({ storage, requests, now, report });
+    opened.defer(() => requestExpiry.stop());
+    const recover = (onQueued: (key: SessionKey) => void) =>
+      recoverRuns({
+        storage,
+        log,
+        engines,
+        logger,
+        onQueued,
+        onEnded: (at) => {
+          metrics.runEnded('failed');
+          sessions.runEnded(at);
+        },
+      });
+    const ownership = new Ownership({
+      storage,
+      report,
+      onLost: () => {
+        logger.warn('the claim on the runs of this process has run out; others may have taken them over');
+        executor.lost();
+        // What happened meanwhile was not heard here.
+        const reason = 'this server was out of touch';
+        void gateway.drain(reason);
+        http.eventStreams.sendAway(reason);
+      },
+      onRenewed: async () => {
+        await recover((key) => executor.notice(key));
+        // Queued behind runs of a process that has died since.
+        for (const key of await storage.sessionsWithQueuedRuns()) executor.notice(key);
+      },
+    });
+    opened.defer(() => ownership.stop());
     metrics.connect({
       counts: () => storage.counts(),
       activeRuns: () => executor.active,
@@ -215,6 +265,7 @@ export class App {
       sessions,
       engines,
       runs,
+      requests,
       tools,
       models,
       messages,
@@ -231,15 +282,15 @@ export class App {
     const messaging = new Messaging(gateway);
     await mountRouters(factory.routers, http, { services, messaging });
     connectCallbacks(factory.callbacks, { gateway, sessions, report });
-    return new App({ services, executor, http, gateway, models, opened }, messaging);
+    const parts = { services, executor, http, gateway, models, ownership, requestExpiry, recover, opened };
+    return new App(parts, messaging);
   }
 
-  /** @internal Ends what a process before left unfinished. */
+  /** @internal Takes over what a process before left unfinished. */
   async start(): Promise<void> {
-    const { services, http } = this.#parts;
-    const ended = await endOrphanedRuns(services.storage, services.log);
-    for (let run = 0; run < ended; run++) services.metrics.runEnded('failed');
-    if (ended > 0) services.logger.warn({ runs: ended }, 'ended runs that a stopped process left unfinished');
+    const { services, http, recover } = this.#parts;
+    // They are executed once somebody can see them: see `listen`.
+    await recover(() => {});
     await services.sessions.start();
     await http.ready();
   }
@@ -248,7 +299,10 @@ export class App {
   #takeUp(queued: readonly SessionKey[]): void {
     if (this.#takenUp) return;
     this.#takenUp = true;
-    for (const key of queued) this.#parts.executor.notice(key);
+    const { executor, ownership, requestExpiry } = this.#parts;
+    for (const key of queued) executor.notice(key);
+    ownership.start();
+    void requestExpiry.start();
   }
 
   /** Opens the port; by default the configured one. `url` is how the same machine reaches it. */

@@ -1,9 +1,11 @@
 /** The public face of `@llmgine/api`. */
 export {
+  type Answer,
   ApiError,
   type CommandResult,
   ERRORS,
   type ErrorCode,
+  type InputRequest,
   type Json,
   type JsonObject,
   type Message,
@@ -19,7 +21,7 @@ export {
   type ConfigValues,
 } from './config.ts';
 export { type ModelConfig, modelConfigSchema, requestOf } from './engines/model-config.ts';
-export { type ModelStep, promptResult, streamModelStep } from './engines/model-step.ts';
+export { finishedMessages, type ModelStep, promptResult, streamModelStep } from './engines/model-step.ts';
 export { type SayOptions, say } from './engines/say.ts';
 export type {
   Engine,
@@ -28,6 +30,9 @@ export type {
   EngineDefinition,
   EngineEvent,
   EngineServices,
+  InputAnswer,
+  InputQuestion,
+  RecordedEvent,
 } from './engines/types.ts';
 export type { ApplicationCallbacks } from './extensibility/callbacks.ts';
 export {
@@ -76,6 +81,6 @@ export type { Principal } from './security/principal.ts';
 export type { Services } from './services.ts';
 export { StorageInUseError } from './storage/sqlite/lock.ts';
 export type { EngineRow, SessionKey, SessionRow, Storage } from './storage/types.ts';
-export type { ToolContext, ToolDefinition } from './tools/types.ts';
+export type { ApprovalContext, ApprovalRule, ToolContext, ToolDefinition } from './tools/types.ts';
 export { SERVER_VERSION } from './version.ts';
 export type { ConnectionInfo, Messaging, Notification } from './ws/messaging.ts';

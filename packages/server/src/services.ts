@@ -6,6 +6,7 @@ import type { EngineService } from './engines/service.ts';
 import type { MessageTypes } from './handlers/registry.ts';
 import type { Model } from './models/types.ts';
 import type { Metrics } from './observability/metrics.ts';
+import type { RequestService } from './runs/requests.ts';
 import type { RunService } from './runs/service.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import type { SessionLog } from './sessions/log.ts';
@@ -24,6 +25,7 @@ export interface Services {
   readonly sessions: SessionService;
   readonly engines: EngineService;
   readonly runs: RunService;
+  readonly requests: RequestService;
   readonly tools: ToolRegistry;
   readonly models: { resolve(name?: string): Model; readonly defaultModel: string };
   readonly messages: MessageTypes;

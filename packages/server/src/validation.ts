@@ -1,5 +1,5 @@
 import { ApiError, type FieldError, type JsonObject } from '@llmgine/protocol';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 /** The issues of a Zod error as field errors; paths are dotted, below `prefix` where one is given. */
 export function fieldErrors(error: z.ZodError, prefix = ''): FieldError[] {
@@ -7,6 +7,14 @@ export function fieldErrors(error: z.ZodError, prefix = ''): FieldError[] {
     path: [...(prefix === '' ? [] : [prefix]), ...issue.path].join('.'),
     message: issue.message,
   }));
+}
+
+/**
+ * JSON Schema (draft 2020-12) of what the schema takes. What JSON Schema cannot say throws, or with `any` takes anything.
+ */
+export function jsonSchemaOf(schema: z.ZodType, unrepresentable: 'throw' | 'any' = 'throw'): JsonObject {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable });
+  return rest as JsonObject;
 }
 
 /**

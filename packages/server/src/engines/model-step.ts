@@ -76,7 +76,7 @@ export async function streamModelStep(
     run_id: context.runId,
     parts,
     created_at: createdAt,
-    metadata: { model: model.id, finish_reason: finishReason, ...options.metadata },
+    metadata: { ...options.metadata, model: model.id, finish_reason: finishReason },
   };
   context.emit({ event_type: 'message_completed', payload: message });
   context.emit({ event_type: 'step_finished', payload: { step, usage, finish_reason: finishReason } });
@@ -84,7 +84,16 @@ export async function streamModelStep(
   return { message, text: messageText(message), toolCalls, finishReason, usage };
 }
 
-/** What `prompt` answers as the `result` of its run. */
-export function promptResult(step: ModelStep): Json {
-  return { text: step.text, message_id: step.message.message_id, finish_reason: step.finishReason };
+/** What `prompt` answers as the `result` of its run: the message of its last step. */
+export function promptResult({ message }: Pick<ModelStep, 'message'>): Json {
+  return {
+    text: messageText(message),
+    message_id: message.message_id,
+    finish_reason: message.metadata.finish_reason ?? null,
+  };
+}
+
+/** The messages that finished steps of this run have left in the conversation, without what the person said. */
+export function finishedMessages(history: readonly Message[], runId: string): readonly Message[] {
+  return history.filter((message) => message.run_id === runId && message.role !== 'user');
 }

@@ -1,5 +1,5 @@
-import { ApiError, type EngineTypeInfo, type JsonObject, promptParametersSchema } from '@llmgine/protocol';
-import { z } from 'zod';
+import { ApiError, type EngineTypeInfo, promptParametersSchema } from '@llmgine/protocol';
+import { jsonSchemaOf } from '../validation.ts';
 import type { EngineCommand, EngineDefinition } from './types.ts';
 
 const PROMPT: EngineCommand = {
@@ -23,9 +23,13 @@ export class EngineRegistry {
     return [...this.#definitions.keys()];
   }
 
+  find(type: string): EngineDefinition | undefined {
+    return this.#definitions.get(type);
+  }
+
   /** Throws `INVALID_ENGINE_TYPE`. */
   get(type: string): EngineDefinition {
-    const definition = this.#definitions.get(type);
+    const definition = this.find(type);
     if (!definition) {
       throw new ApiError(
         'INVALID_ENGINE_TYPE',
@@ -55,18 +59,13 @@ export class EngineRegistry {
       commands: Object.entries(commandsOf(definition)).map(([command, { description, parameters }]) => ({
         command,
         description,
-        parameters: jsonSchema(parameters),
+        parameters: jsonSchemaOf(parameters, 'any'),
       })),
-      config: jsonSchema(definition.config),
+      config: jsonSchemaOf(definition.config, 'any'),
     }));
   }
 }
 
 function commandsOf(definition: EngineDefinition): Readonly<Record<string, EngineCommand>> {
   return { prompt: PROMPT, ...definition.commands };
-}
-
-function jsonSchema(schema: z.ZodType): JsonObject {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return rest as JsonObject;
 }

@@ -1,5 +1,13 @@
 /** The engine contract. */
-import type { EventPayload, EventType, Json, JsonObject, Message } from '@llmgine/protocol';
+import type {
+  EventPayload,
+  EventType,
+  Json,
+  JsonObject,
+  Message,
+  RequestKind,
+  RequestOutcome,
+} from '@llmgine/protocol';
 import type { z } from 'zod';
 import type { Model } from '../models/types.ts';
 import type { ToolRegistry } from '../tools/registry.ts';
@@ -20,16 +28,59 @@ export interface EngineLogger {
   error(fields: object, text: string): void;
 }
 
+type ServerEventType =
+  | 'run_queued'
+  | 'run_started'
+  | 'run_finished'
+  | 'input_requested'
+  | 'input_resolved'
+  | 'engine_linked'
+  | 'engine_unlinked';
+
 /** What an engine may emit. The server adds cursor, seq, run id and time. */
 export type EngineEvent = {
-  [T in Exclude<
-    EventType,
-    'run_queued' | 'run_started' | 'run_finished' | 'engine_linked' | 'engine_unlinked'
-  >]: {
-    readonly event_type: T;
-    readonly payload: EventPayload<T>;
-  };
-}[Exclude<EventType, 'run_queued' | 'run_started' | 'run_finished' | 'engine_linked' | 'engine_unlinked'>];
+  [T in Exclude<EventType, ServerEventType>]: { readonly event_type: T; readonly payload: EventPayload<T> };
+}[Exclude<EventType, ServerEventType>];
+
+/** An event of a run as the log has it. */
+export interface RecordedEvent {
+  readonly seq: number;
+  readonly event_type: string;
+  readonly payload: JsonObject;
+}
+
+/** What a run asks people, or the clients of its session. */
+export interface InputQuestion {
+  /**
+   * The run's own name for it, at most 200 characters. The same key with the same kind, tool and arguments is the same
+   * request, also after a restart; with other arguments it is another one, so that no answer is good for what it was not
+   * given for.
+   */
+  readonly key: string;
+  readonly kind: RequestKind;
+  /** In words for people. */
+  readonly prompt: string;
+  /** What the `value` of the answer has to fit, as a Zod schema or as JSON Schema (draft 2020-12); default: anything. */
+  readonly schema?: z.ZodType | JsonObject;
+  /** Of the tool call that waits. */
+  readonly arguments?: Json;
+  readonly toolName?: string;
+  readonly toolCallId?: string;
+  /** Seconds until it expires; default `LLMGINE_API_REQUEST_TIMEOUT`. */
+  readonly expiresIn?: number;
+}
+
+export interface InputAnswer {
+  /** `expired` when nobody answered in time. */
+  readonly outcome: RequestOutcome;
+  /** Fits the schema; undefined when the answer had none. */
+  readonly value: Json | undefined;
+  readonly reason: string | null;
+  /** Who answered; `system` when nobody did. */
+  readonly by: string;
+  /** Milliseconds from the question to the answer. */
+  readonly waitedMs: number;
+}
 
 export interface EngineContext {
   readonly sessionId: string;
@@ -38,6 +89,8 @@ export interface EngineContext {
   /** Validated by the schema of the command. */
   readonly parameters: JsonObject;
   readonly principal: { readonly id: string; readonly tenantId: string };
+  /** 1 at first; more when the run is continued, because somebody has answered or its process has died. */
+  readonly attempt: number;
   /** Aborts on cancel, deadline, deletion of the session, shutdown, and when the run fails; not after `run` has returned. */
   readonly signal: AbortSignal;
   readonly logger: EngineLogger;
@@ -46,6 +99,21 @@ export interface EngineContext {
    * have said already.
    */
   history(): Promise<readonly Message[]>;
+  /** What the log has of this run, of these types, in order: what a continued run needs to know about its past. */
+  recorded(...eventTypes: readonly EventType[]): Promise<readonly RecordedEvent[]>;
+  /**
+   * Asks, once, and goes on: resolves with the answer, or with null as long as there is none. What is asked outlives the
+   * process. Throws a `TypeError` when the engine is not `resumable` or the question is wrong.
+   */
+  request(question: InputQuestion): Promise<InputAnswer | null>;
+  /**
+   * Waits until everything that this run asked is answered or has expired. Resolves when it is; otherwise the run is
+   * parked: the promise rejects, this call of `run` is over, and later `run` is called again, by whatever process, and
+   * finds the answers with the same questions. Everything emitted before is committed.
+   */
+  park(): Promise<void>;
+  /** `request`, and `park` while there is no answer. */
+  ask(question: InputQuestion): Promise<InputAnswer>;
   /**
    * Appends an event to the session's log. Synchronous; false means that much is waiting to be committed: await
    * `drain()` before going on. After the end of the run it does nothing. One message is open at a time: a
@@ -59,7 +127,7 @@ export interface EngineContext {
 /** One linked engine. It keeps nothing between runs: every run loads it anew from its type and configuration. */
 export interface Engine {
   /**
-   * Executes one command. What it resolves with is the `result` of the run. Throw `ApiError` to fail with a code of
+   * Executes one command, or continues it: see `EngineDefinition.resumable`. What it resolves with is the `result` of the run. Throw `ApiError` to fail with a code of
    * the table; anything else becomes `INTERNAL_ERROR`.
    */
   run(context: EngineContext): Promise<Json>;
@@ -76,6 +144,12 @@ export interface EngineDefinition<Config extends z.ZodType = z.ZodType> {
   readonly description: string;
   /** Schema of `engine_config`. It MUST NOT take base URLs, credentials or commands to execute. */
   readonly config: Config;
+  /**
+   * True when a run can be continued after its process died or somebody has answered: `run` is called again with the same
+   * parameters, finds in `context.history()` and `context.recorded()` what it has finished, and MUST NOT do that again.
+   * Default false: such a run ends as `failed` with `RUN_INTERRUPTED`.
+   */
+  readonly resumable?: boolean;
   /** Commands besides `prompt`, which every engine has. An entry named `prompt` replaces its schema. */
   readonly commands?: Readonly<Record<string, EngineCommand>>;
   /** Called when an engine is linked, and again for each run. A throw is `ENGINE_CREATION_FAILED`. */

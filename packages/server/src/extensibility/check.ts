@@ -10,17 +10,25 @@ import type { MessageModel } from './messages.ts';
  * as the documents of the server do; `throw` does not.
  */
 export function assertObjectSchema(what: string, schema: unknown, unrepresentable: 'any' | 'throw' = 'any') {
+  const type = describe(what, schema, unrepresentable);
+  if (type !== undefined && type !== 'object') {
+    throw new TypeError(`${what} must be the schema of an object, not of: ${String(type)}`);
+  }
+}
+
+/** JSON Schema has to be able to say it. */
+export function assertDescribable(what: string, schema: unknown) {
+  describe(what, schema, 'throw');
+}
+
+function describe(what: string, schema: unknown, unrepresentable: 'any' | 'throw'): unknown {
   if (!(schema instanceof z.core.$ZodType)) {
     throw new TypeError(`${what} must be a schema of Zod 4, such as z.object({ text: z.string() })`);
   }
-  let type: unknown;
   try {
-    ({ type } = z.toJSONSchema(schema, { io: 'input', unrepresentable }));
+    return z.toJSONSchema(schema, { io: 'input', unrepresentable }).type;
   } catch (error) {
     throw new TypeError(`${what} cannot be described: ${(error as Error).message}`, { cause: error });
-  }
-  if (type !== undefined && type !== 'object') {
-    throw new TypeError(`${what} must be the schema of an object, not of: ${String(type)}`);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Json, PromptParameters } from '@llmgine/protocol';
 import type { z } from 'zod';
 import type { EngineCommand, EngineContext, EngineDefinition, EngineServices } from '../engines/types.ts';
 import type { ToolDefinition } from '../tools/types.ts';
-import { assertFunction, assertObjectSchema } from './check.ts';
+import { assertDescribable, assertFunction, assertObjectSchema } from './check.ts';
 
 export type EngineCommands = Readonly<Record<string, EngineCommand>>;
 
@@ -70,8 +70,11 @@ export function defineEngine<
  * models read, cannot say that schema.
  */
 export function defineTool<Schema extends z.ZodType>(tool: ToolDefinition<Schema>): ToolDefinition<Schema> {
-  const { name, parameters, execute } = tool;
+  const { name, parameters, execute, client, result } = tool;
   assertObjectSchema(`The parameters of tool ${JSON.stringify(name)}`, parameters, 'throw');
-  assertFunction(`"execute" of tool ${JSON.stringify(name)}`, execute);
+  if (!client) assertFunction(`"execute" of tool ${JSON.stringify(name)}`, execute);
+  else if (execute)
+    throw new TypeError(`Tool ${JSON.stringify(name)} is executed by a client, so it has no "execute"`);
+  if (result) assertDescribable(`The result of tool ${JSON.stringify(name)}`, result);
   return Object.freeze({ ...tool });
 }

@@ -1,7 +1,10 @@
 import {
+  type Answer,
+  answerSchema,
   type CommandResult,
   type CustomEventType,
   commandBodySchema,
+  type InputRequest,
   type JsonObject,
   type LinkedEngine,
   type Message,
@@ -88,6 +91,19 @@ export class SessionHandle {
     const event = { event_type: eventType, payload: asJson(payload), event_id: eventId };
     messages.checkEvent(eventType, event.payload);
     return log.publish(keyOf(this.#principal, this.id), event);
+  }
+
+  /** What runs of the session wait for, newest first; at most 100. */
+  async pendingRequests(): Promise<readonly InputRequest[]> {
+    const session = await this.load();
+    return (await this.#services.requests.list(session, { limit: 100, status: 'pending' })).requests;
+  }
+
+  /** Answers a request, as `server_response` does, and throws what that answers; the first answer wins. */
+  async answer(requestId: string, answer: Answer): Promise<void> {
+    const session = await this.load();
+    const parsed = parseWith(answerSchema, answer, 'The answer');
+    await this.#services.requests.answer(session, requestId, parsed, { by: this.#principal.id });
   }
 
   /** The newest messages of the conversation, oldest of them first. */

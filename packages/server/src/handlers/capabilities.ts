@@ -9,6 +9,7 @@ export const CAPABILITIES: readonly string[] = [
   'on_conflict',
   'custom_events',
   'history',
+  'requests',
 ];
 
 export function limitsOf(config: ConfigValues): Limits {

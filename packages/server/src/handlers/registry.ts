@@ -7,6 +7,7 @@ import { eventHandler } from './event.ts';
 import { helloHandler } from './hello.ts';
 import { historyHandler } from './history.ts';
 import { pingHandler } from './ping.ts';
+import { claimRequestHandler, serverResponseHandler } from './requests.ts';
 import { statusHandler } from './status.ts';
 import { subscribeHandler, unsubscribeHandler } from './subscribe.ts';
 import type { MessageHandler } from './types.ts';
@@ -24,6 +25,8 @@ const CORE_HANDLERS: readonly MessageHandler[] = [
   unsubscribeHandler,
   eventHandler,
   historyHandler,
+  claimRequestHandler,
+  serverResponseHandler,
 ];
 
 /** A message type that somebody added: what is sent, and what is answered where that is declared. */

@@ -6,9 +6,9 @@ import {
 } from '@llmgine/protocol';
 import type { EngineEvent } from '../engines/types.ts';
 
-/** The core events that are the engine's; those of runs and engines are the server's. */
+/** The core events that are the engine's; those of runs, requests and engines are the server's. */
 const ENGINE_EVENTS: ReadonlySet<string> = new Set(
-  CORE_EVENT_TYPES.filter((type) => !/^(run_|engine_)/.test(type)),
+  CORE_EVENT_TYPES.filter((type) => !/^(run_|input_|engine_)/.test(type)),
 );
 
 /**

@@ -8,20 +8,28 @@ import {
   type Usage,
 } from '@llmgine/protocol';
 import type { EngineService } from '../engines/service.ts';
-import type { EngineContext, EngineLogger } from '../engines/types.ts';
+import type { EngineLogger, InputAnswer, InputQuestion } from '../engines/types.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
-import type { AppendOutcome, RunRow, Storage } from '../storage/types.ts';
+import type { AppendOutcome, NewEvent, RunRow, Storage } from '../storage/types.ts';
 import { parseWith } from '../validation.ts';
+import { cancelPending } from './cancel-pending.ts';
+import { createRunContext } from './run-context.ts';
+import { RunRequests } from './run-requests.ts';
 import { type RunEnd, RunWriter } from './run-writer.ts';
 
 /** Why a run is ended from outside. */
-export type StopReason = 'cancelled' | 'timeout' | 'shutdown' | 'session_closed' | 'broken';
+/** `lost`: the process has lost its claim on its runs, and somebody else may execute them. */
+export type StopReason = 'cancelled' | 'timeout' | 'shutdown' | 'session_closed' | 'lost' | 'broken';
 
 export interface ExecutionOptions {
   readonly log: SessionLog;
   readonly storage: Storage;
   readonly engines: EngineService;
   readonly timeoutMs: number;
+  /** Milliseconds until a request to people expires that says nothing else. */
+  readonly requestTimeoutMs: number;
+  /** Something expires at that time. */
+  readonly onAsked: (expiresAt: number) => void;
   readonly logger: EngineLogger & { child(fields: object): EngineLogger };
   readonly checkEvent: (eventType: string, payload: unknown) => void;
   /** What may be told of an error that nobody expected; undefined for nothing. */
@@ -51,18 +59,40 @@ class Stopped extends Error {
   }
 }
 
+/** What ends an execution: the run ends too, or it is left to whoever continues it, or there is nobody to tell. */
+type Ending = RunEnd | 'parked' | 'released' | null;
+
+/** Thrown into an engine whose run waits for people. */
+class Parked extends Error {
+  constructor() {
+    super('the run is parked until somebody answers');
+    this.name = 'Parked';
+  }
+}
+
+/** How often ending a run looks again at what it had asked, when somebody answers at the same moment. */
+const END_ATTEMPTS = 20;
+
 /**
- * One run from `run_started` to `run_finished`. It ends as soon as it is stopped, whether or not its engine listens to
+ * One execution of a run: from `run_started`, or from where the one before has stopped, to `run_finished`, or until it
+ * waits for people. It ends as soon as it is stopped, whether or not its engine listens to
  * the signal: what the engine emits after that goes nowhere.
  */
 export class Execution {
   readonly run: RunRow;
-  /** Resolves when the run has ended and its end is committed (or there is nothing to commit it to). */
-  readonly done: Promise<void>;
+  /**
+   * Resolves when this execution is over, and what it came to is committed (or there is nothing to commit it to). False when
+   * it never began, because this process may not execute anything now.
+   */
+  readonly done: Promise<boolean>;
   readonly #options: ExecutionOptions;
   readonly #logger: EngineLogger;
   readonly #controller = new AbortController();
   readonly #writer: RunWriter;
+  readonly #requests: RunRequests;
+  readonly #attempt: number;
+  readonly #parked = Promise.withResolvers<'parked'>();
+  #began = performance.now();
   readonly #abandoned = new AbortController();
   #cause: unknown;
 
@@ -70,11 +100,22 @@ export class Execution {
     this.run = run;
     this.#options = options;
     this.#logger = options.logger.child({ session_id: run.sessionId, run_id: run.runId });
+    this.#attempt = run.attempt + 1;
     this.#writer = new RunWriter({
       run,
+      attempt: this.#attempt,
+      elapsedMs: () => this.#elapsedMs(),
       log: options.log,
       checkEvent: options.checkEvent,
       onBroken: (reason) => this.#broken(reason),
+    });
+    this.#requests = new RunRequests({
+      run,
+      attempt: this.#attempt,
+      storage: options.storage,
+      writer: this.#writer,
+      timeoutMs: options.requestTimeoutMs,
+      onAsked: options.onAsked,
     });
     this.done = this.#execute();
   }
@@ -111,52 +152,81 @@ export class Execution {
     this.stop('broken');
   }
 
-  async #execute(): Promise<void> {
+  async #execute(): Promise<boolean> {
     const { run } = this;
     try {
-      if (!(await this.#start())) return;
-      this.#logger.info({ engine: run.engineType, command: run.command }, 'run started');
-      const began = performance.now();
-      const end = await this.#engineEnd();
-      if (end) await this.#finish(end);
-      const seconds = Math.round(performance.now() - began) / 1000;
-      this.#logger.info(
-        { status: end?.status ?? 'dropped', code: end?.error?.code, seconds },
-        'run finished',
-      );
-      if (end) {
-        const { usage } = this.#writer;
-        this.#options.onEnded({ status: end.status, usage, seconds, at: Date.now() });
-      }
+      const start = await this.#start();
+      if (!start.ok) return start.reason !== 'fenced';
+      this.#began = performance.now();
+      const attempt = this.#attempt;
+      const what = { engine: run.engineType, command: run.command };
+      if (attempt === 1) this.#logger.info(what, 'run started');
+      else this.#logger.info({ ...what, attempt }, 'run continued');
+      await this.#conclude(await this.#ending());
     } catch (error) {
       this.#logger.error({ err: error }, 'run could not be recorded');
     }
+    return true;
   }
 
-  /** False when the run is not queued any more. */
-  async #start(): Promise<boolean> {
+  /** Refused when the run is not queued any more. */
+  #start(): Promise<AppendOutcome> {
     const { run } = this;
     const now = Date.now();
-    const { ok } = await this.#record('start', () =>
+    return this.#record('start', () =>
       this.#options.log.append({
         session: run,
-        events: [
-          newEvent('run_started', run.runId, { engine_id: run.engineId, engine_type: run.engineType }, now),
-        ],
+        events: this.#opening(now),
         // An engine that could not be loaded once may be there again; loading it decides.
         writes: [
-          { kind: 'start_run', runId: run.runId, at: now },
+          { kind: 'start_run', runId: run.runId, attempt: this.#attempt, at: now },
           { kind: 'set_engine_status', engineId: run.engineId, status: 'running' },
         ],
       }),
     );
-    return ok;
   }
 
-  /** How the run ended, or null when there is nobody left to tell. */
-  async #engineEnd(): Promise<RunEnd | null> {
+  #opening(now: number): NewEvent[] {
+    const { runId, engineId, engineType, recoveries } = this.run;
+    if (this.#attempt === 1) {
+      return [newEvent('run_started', runId, { engine_id: engineId, engine_type: engineType }, now)];
+    }
+    return recoveries > 0
+      ? [newEvent('status', runId, { text: 'Continuing after an interruption' }, now)]
+      : [];
+  }
+
+  /** Milliseconds that the run has executed; what it waited for people or for its turn does not count. */
+  #elapsedMs(): number {
+    return Math.round(this.run.elapsedMs + performance.now() - this.#began);
+  }
+
+  async #conclude(ending: Ending): Promise<void> {
+    const seconds = Math.round(performance.now() - this.#began) / 1000;
+    if (ending === 'parked') {
+      this.#logger.info({ seconds }, 'run parked');
+    } else if (ending === 'released') {
+      await this.#record('pause', () => this.#writer.pause('release_run'));
+      this.#logger.info({ seconds }, 'run left to be continued');
+    } else {
+      if (ending) await this.#finish(ending);
+      const { status, error } = ending ?? { status: 'dropped', error: null };
+      this.#logger.info({ status, code: error?.code, seconds }, 'run finished');
+      if (!ending) return;
+      const { usage } = this.#writer;
+      this.#options.onEnded({
+        status: ending.status,
+        usage,
+        seconds: this.#elapsedMs() / 1000,
+        at: Date.now(),
+      });
+    }
+  }
+
+  async #ending(): Promise<Ending> {
     const { signal } = this.#controller;
-    const timer = setTimeout(() => this.stop('timeout'), this.#options.timeoutMs);
+    const left = Math.max(this.#options.timeoutMs - this.run.elapsedMs, 0);
+    const timer = setTimeout(() => this.stop('timeout'), left);
     let aborted: (() => void) | undefined;
     try {
       const stopped = new Promise<never>((_, reject) => {
@@ -167,11 +237,16 @@ export class Execution {
       const work = this.#work();
       // When the race is lost, a late failure of the engine is no news.
       work.catch(() => {});
-      const result = await Promise.race([work, stopped]);
+      const result = await Promise.race([work.then((value) => ({ value })), this.#parked.promise, stopped]);
+      if (result === 'parked') {
+        // Ends what the engine may still be doing.
+        this.stop('broken');
+        return 'parked';
+      }
       this.#writer.close();
       await this.#writer.drain();
       signal.throwIfAborted();
-      return { status: 'completed', result, error: null };
+      return { status: 'completed', result: result.value, error: null };
     } catch (error) {
       const end = this.#endOf(signal.aborted ? signal.reason : error);
       // Ends what the engine may still be doing, so that nothing of it stays behind. One that has returned is not
@@ -189,25 +264,44 @@ export class Execution {
     const engine = await this.#load();
     this.#controller.signal.throwIfAborted();
     const { parameters } = this.#options.engines.command(run.engineType, run.command);
-    const context: EngineContext = {
-      sessionId: run.sessionId,
-      runId: run.runId,
-      command: run.command,
+    const context = createRunContext({
+      run,
+      attempt: this.#attempt,
       // What is kept of them becomes again what their schema makes of it.
       parameters: parseWith(parameters, run.parameters, `"${run.command}"`, 'parameters') as JsonObject,
-      principal: { id: run.ownerId, tenantId: run.tenantId },
       signal: this.#controller.signal,
       logger: this.#logger,
-      history: async () => {
-        await this.#writer.drain();
-        return this.#options.storage.conversation(run, run.acceptedSeq);
-      },
-      emit: (event) => this.#writer.emit(event),
-      drain: () => this.#writer.drain(),
-    };
+      storage: this.#options.storage,
+      writer: this.#writer,
+      request: (question) => this.#request(question),
+      park: () => this.#park(),
+    });
     const result: unknown = await engine.run(context);
     // What cannot be written as JSON fails here, and not in the log.
     return JSON.parse(JSON.stringify(result ?? null) ?? 'null') as Json;
+  }
+
+  async #request(question: InputQuestion): Promise<InputAnswer | null> {
+    const { engineType } = this.run;
+    if (!this.#options.engines.isResumable(engineType)) {
+      throw new TypeError(
+        `${engineType} has to be resumable to ask people: the answer may come after a restart`,
+      );
+    }
+    return this.#requests.request(question);
+  }
+
+  async #park(): Promise<void> {
+    this.#controller.signal.throwIfAborted();
+    await this.#writer.drain();
+    const outcome = await this.#record('pause', () => this.#writer.pause('park_run'));
+    if (outcome.ok) {
+      this.#parked.resolve('parked');
+      throw new Parked();
+    }
+    if (outcome.reason === 'nothing_pending') return;
+    this.#broken(outcome);
+    this.#controller.signal.throwIfAborted();
   }
 
   async #load() {
@@ -225,7 +319,7 @@ export class Execution {
     }
   }
 
-  #endOf(error: unknown): RunEnd | null {
+  #endOf(error: unknown): Ending {
     if (!(error instanceof Stopped)) return this.#failed(error);
     switch (error.reason) {
       case 'cancelled':
@@ -233,8 +327,11 @@ export class Execution {
       case 'timeout':
         return failed('RUN_TIMEOUT', `The run took longer than ${this.#options.timeoutMs / 1000} seconds`);
       case 'shutdown':
-        return failed('RUN_INTERRUPTED');
+        return this.#options.engines.isResumable(this.run.engineType)
+          ? 'released'
+          : failed('RUN_INTERRUPTED');
       case 'session_closed':
+      case 'lost':
         return null;
       case 'broken':
         return this.#failed(this.#cause);
@@ -258,8 +355,17 @@ export class Execution {
   }
 
   async #finish(end: RunEnd): Promise<void> {
-    const outcome = await this.#record('end', () => this.#writer.finish(end));
+    let outcome: AppendOutcome;
+    let attempts = 0;
+    do {
+      outcome = await this.#record('end', async () => this.#writer.finish(end, await this.#unanswered()));
+      // Somebody answered, or something expired, in between.
+    } while (!outcome.ok && /^request_/.test(outcome.reason) && ++attempts < END_ATTEMPTS);
     if (!outcome.ok) this.#logger.warn({ reason: outcome.reason }, 'the end of the run was refused');
+  }
+
+  #unanswered() {
+    return this.#requests.any ? cancelPending(this.#options.storage, this.run) : undefined;
   }
 
   /** A run always gets on and ends: while the storage is failing it is tried again, and the run keeps its place. */

@@ -6,7 +6,7 @@ export interface ExecutorOptions extends ExecutionOptions {
   readonly report: (stage: string, error: unknown) => void;
 }
 
-/** After a failed look for the next run of a session. */
+/** After a failed look for the next run of a session, or while this process may execute nothing. */
 const LOOK_AGAIN_MS = 250;
 
 /**
@@ -41,6 +41,11 @@ export class Executor {
   /** How many runs execute now. */
   get active(): number {
     return this.#active.size;
+  }
+
+  /** This process has lost its claim: whatever executes here may execute elsewhere, too. */
+  lost(): void {
+    for (const { execution } of this.#active.values()) execution?.stop('lost');
   }
 
   /** Stops what runs in a session that is gone. */
@@ -86,17 +91,21 @@ export class Executor {
       // When it is not queued, it is being executed elsewhere.
       if (run?.status === 'queued' && !this.#stopped) {
         slot.execution = new Execution(run, this.#options);
-        await slot.execution.done;
         // Others may have waited before this process knew of the session.
-        slot.again = true;
+        if (await slot.execution.done) slot.again = true;
+        else this.#lookLater(key);
       }
     } catch (error) {
       this.#options.report('execute run', error);
-      setTimeout(() => this.notice(key), LOOK_AGAIN_MS).unref();
+      this.#lookLater(key);
     }
     this.#active.delete(key.sessionId);
     if (slot.again && !this.#stopped) this.#ready.set(key.sessionId, key);
     if (this.#active.size === 0) for (const resolve of this.#allDone.splice(0)) resolve();
     this.#pump();
+  }
+
+  #lookLater(key: SessionKey): void {
+    setTimeout(() => this.notice(key), LOOK_AGAIN_MS).unref();
   }
 }

@@ -2,6 +2,13 @@ import { ApiError, type CommandResult, isFinished } from '@llmgine/protocol';
 import type { Cluster } from '../cluster/types.ts';
 import type { RunRow, SessionKey, Storage } from '../storage/types.ts';
 
+/** What a run waits for. */
+export interface Asked {
+  readonly run_id: string;
+  readonly status: 'awaiting_input';
+  readonly request_id: string;
+}
+
 /** Those who wait for the end of a run. The log wakes them; what they get is the run's row. */
 export class RunResults {
   readonly #storage: Storage;
@@ -25,30 +32,57 @@ export class RunResults {
   }
 
   /** Throws `RUN_NOT_FOUND`, `SESSION_NOT_FOUND`, `UNAVAILABLE` when the server stops before, and the signal's reason. */
-  async wait(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult> {
-    const ended = Promise.withResolvers<void>();
-    // It may be rejected before anybody waits for it.
-    ended.promise.catch(() => {});
+  wait(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult> {
+    return this.#until(key, runId, ['run_finished'], endOf, signal);
+  }
+
+  /** The same, or what the run asks people, as soon as it does. */
+  waitOrAsked(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult | Asked> {
+    const look = async (run: RunRow) => endOf(run) ?? this.#asked(run);
+    return this.#until(key, runId, ['run_finished', 'input_requested'], look, signal);
+  }
+
+  /** The oldest request that waits. */
+  async #asked(run: RunRow): Promise<Asked | null> {
+    // A run that was never started has asked nothing.
+    if (run.attempt === 0) return null;
+    const requests = await this.#storage.requestsOfRun(run, run.runId);
+    const pending = requests.find(({ resolution }) => resolution === null);
+    return pending ? { run_id: run.runId, status: 'awaiting_input', request_id: pending.requestId } : null;
+  }
+
+  /** What `look` finds in the run: now, or after one of the events. */
+  async #until<Found>(
+    key: SessionKey,
+    runId: string,
+    eventTypes: readonly string[],
+    look: (run: RunRow) => Found | null | Promise<Found | null>,
+    signal?: AbortSignal,
+  ): Promise<Found> {
+    let wake = Promise.withResolvers<void>();
     const leave = [
       this.#cluster.subscribe(key.sessionId, (events) => {
-        if (events.some((event) => event.eventType === 'run_finished' && event.runId === runId)) {
-          ended.resolve();
+        if (events.some((event) => event.runId === runId && eventTypes.includes(event.eventType))) {
+          wake.resolve();
         }
       }),
-      this.#onSessionClosed(key.sessionId, ended.resolve),
+      this.#onSessionClosed(key.sessionId, () => wake.resolve()),
     ];
     const signals = [this.#stopping.signal, ...(signal ? [signal] : [])];
-    const abort = () => ended.reject(signals.find(({ aborted }) => aborted)?.reason);
+    const abort = () => wake.resolve();
     for (const one of signals) one.addEventListener('abort', abort, { once: true });
     try {
-      const now = await this.#storage.getRun(key, runId);
-      if (!now) throw new ApiError('RUN_NOT_FOUND');
-      if (isFinished(now.status)) return resultOf(now);
-      for (const one of signals) one.throwIfAborted();
-      await ended.promise;
-      const then = await this.#storage.getRun(key, runId);
-      if (!then) throw new ApiError('SESSION_NOT_FOUND');
-      return resultOf(then);
+      for (let first = true; ; first = false) {
+        // Before looking: what happens from here on wakes.
+        wake = Promise.withResolvers<void>();
+        const run = await this.#storage.getRun(key, runId);
+        if (!run) throw new ApiError(first ? 'RUN_NOT_FOUND' : 'SESSION_NOT_FOUND');
+        const found = await look(run);
+        if (found) return found;
+        for (const one of signals) one.throwIfAborted();
+        await wake.promise;
+        for (const one of signals) one.throwIfAborted();
+      }
     } finally {
       for (const end of leave) end();
       for (const one of signals) one.removeEventListener('abort', abort);
@@ -63,6 +97,10 @@ export class RunResults {
       if (waiting.size === 0 && this.#waiting.get(sessionId) === waiting) this.#waiting.delete(sessionId);
     };
   }
+}
+
+function endOf(run: RunRow): CommandResult | null {
+  return isFinished(run.status) ? resultOf(run) : null;
 }
 
 /** Throws when the run has not ended. */

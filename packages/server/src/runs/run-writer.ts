@@ -2,6 +2,7 @@
 import {
   appendText,
   type ErrorObject,
+  type EventPayload,
   type Json,
   type Message,
   type MessagePart,
@@ -11,7 +12,7 @@ import {
 import type { EngineEvent } from '../engines/types.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import { PendingAppend } from '../sessions/pending.ts';
-import type { AppendOutcome, NewEvent, RunRow, Write } from '../storage/types.ts';
+import type { Append, AppendOutcome, NewEvent, NewRequest, RunRow, Write } from '../storage/types.ts';
 import { assertEngineEvent } from './engine-event.ts';
 import { addUsage } from './usage.ts';
 
@@ -38,8 +39,15 @@ export interface RunEnd {
   readonly error: ErrorObject | null;
 }
 
+/** What a run leaves behind when it is not executed for a while. */
+export type Pause = 'park_run' | 'release_run';
+
 export interface RunWriterOptions {
   readonly run: RunRow;
+  /** Of this execution: the fence of everything that it writes. */
+  readonly attempt: number;
+  /** Milliseconds that the run has executed until now. */
+  readonly elapsedMs: () => number;
   readonly log: SessionLog;
   /** Checks the payload of a custom event; throws when its schema does not take it. */
   readonly checkEvent: (eventType: string, payload: unknown) => void;
@@ -49,6 +57,8 @@ export interface RunWriterOptions {
 
 export class RunWriter {
   readonly #run: RunRow;
+  readonly #fence: { readonly runId: string; readonly attempt: number };
+  readonly #elapsedMs: () => number;
   readonly #log: SessionLog;
   readonly #checkEvent: RunWriterOptions['checkEvent'];
   readonly #onBroken: RunWriterOptions['onBroken'];
@@ -56,11 +66,14 @@ export class RunWriter {
   #waiting = 0;
   #drains: (() => void)[] = [];
   #open: OpenMessage | null = null;
-  #usage: Usage | null = null;
+  #usage: Usage | null;
   #closed = false;
 
   constructor(options: RunWriterOptions) {
     this.#run = options.run;
+    this.#fence = { runId: options.run.runId, attempt: options.attempt };
+    this.#elapsedMs = options.elapsedMs;
+    this.#usage = options.run.usage;
     this.#log = options.log;
     this.#checkEvent = options.checkEvent;
     this.#onBroken = options.onBroken;
@@ -100,7 +113,10 @@ export class RunWriter {
       case 'message_completed': {
         const message = { ...(event.payload as Message), run_id: this.#run.runId };
         const completed = { event_type: 'message_completed', payload: message };
-        this.#endMessage(message.message_id, completed, [{ kind: 'insert_message', eventIndex: 0 }]);
+        const streamed = this.#open?.messageId === message.message_id && this.#open.spoken;
+        this.#endMessage(message.message_id, completed, [
+          { kind: 'insert_message', eventIndex: 0, streamed },
+        ]);
         break;
       }
       case 'message_discarded':
@@ -108,13 +124,28 @@ export class RunWriter {
         break;
       case 'step_finished':
         this.#usage = addUsage(this.#usage, (event.payload as { usage: Usage | null }).usage);
-        this.#add(event);
+        this.#add(event, [
+          {
+            kind: 'checkpoint',
+            runId: this.#run.runId,
+            usage: this.#usage,
+            elapsedMs: this.#elapsedMs(),
+          },
+        ]);
         break;
       default:
         if (event.event_type.startsWith('custom:')) this.#checkEvent(event.event_type, event.payload);
         this.#add(event);
     }
     return this.#waiting < HIGH_WATER;
+  }
+
+  /** Asks somebody something; in its place among what was emitted. */
+  ask(payload: EventPayload<'input_requested'>, request: NewRequest): void {
+    if (this.#closed) return;
+    this.#add({ event_type: 'input_requested', payload }, [
+      { kind: 'create_request', request, eventIndex: 0 },
+    ]);
   }
 
   /** Takes nothing more: the engine is done. */
@@ -130,15 +161,31 @@ export class RunWriter {
   }
 
   /**
-   * Ends the run: what was half said is kept when somebody stopped it, and withdrawn when it failed. Nothing can be
+   * The run is not executed any more, until somebody continues it: what was half said is withdrawn. Nothing can be emitted
+   * after it, unless it was refused. Rejects when the storage fails; then it may be called again.
+   */
+  async pause(kind: Pause): Promise<AppendOutcome> {
+    const open = this.#open;
+    const outcome = await this.#log.append({
+      session: this.#run,
+      fence: this.#fence,
+      events: open ? [this.#event('message_discarded', { message_id: open.messageId }, Date.now())] : [],
+      writes: [{ kind, runId: this.#run.runId, elapsedMs: this.#elapsedMs() }],
+    });
+    if (outcome.ok) this.close();
+    return outcome;
+  }
+
+  /**
+   * Ends the run, after `before`: what was half said is kept when somebody stopped it, and withdrawn when it failed. Nothing can be
    * emitted after it. Rejects when the storage fails; then it may be called again.
    */
-  finish(end: RunEnd): Promise<AppendOutcome> {
+  finish(end: RunEnd, before: Pick<Append, 'events' | 'writes'> = { events: [] }): Promise<AppendOutcome> {
     this.close();
     const open = this.#open;
     const now = Date.now();
-    const events: NewEvent[] = [];
-    const writes: Write[] = [];
+    const events: NewEvent[] = [...before.events];
+    const writes: Write[] = [...(before.writes ?? [])];
     if (open && end.status === 'cancelled' && open.parts.length > 0) {
       const message: Message = {
         message_id: open.messageId,
@@ -148,7 +195,7 @@ export class RunWriter {
         created_at: open.createdAt,
         metadata: { incomplete: true },
       };
-      writes.push({ kind: 'insert_message', eventIndex: events.length });
+      writes.push({ kind: 'insert_message', eventIndex: events.length, streamed: open.spoken });
       events.push(this.#event('message_completed', message, now));
     } else if (open) {
       events.push(this.#event('message_discarded', { message_id: open.messageId }, now));
@@ -159,7 +206,7 @@ export class RunWriter {
     writes.push({ kind: 'finish_run', runId: this.#run.runId, from: ['running'], ...end, usage, at: now });
     return this.#log.append({
       session: this.#run,
-      fence: { runId: this.#run.runId },
+      fence: this.#fence,
       touchedAt: now,
       events,
       writes,
@@ -168,10 +215,16 @@ export class RunWriter {
 
   #delta(type: 'text_delta' | 'reasoning_delta', payload: { message_id: string; text: string }): void {
     const { message_id: messageId, text } = payload;
-    const open = this.#open?.messageId === messageId ? this.#open : null;
-    if (open) appendText(open.parts, type === 'text_delta' ? 'text' : 'reasoning', text);
-    const urgent = open !== null && !open.spoken;
-    if (open) open.spoken = true;
+    const open = this.#open;
+    // What it belongs to is what is kept of it when the pieces are dropped.
+    if (open?.messageId !== messageId) {
+      throw new TypeError(
+        `A ${type} belongs to the open message, and ${JSON.stringify(messageId)} is not open`,
+      );
+    }
+    appendText(open.parts, type === 'text_delta' ? 'text' : 'reasoning', text);
+    const urgent = !open.spoken;
+    open.spoken = true;
     const pending = this.#joinable(urgent);
     const before = pending.size;
     pending.addDelta(type, this.#run.runId, messageId, text, Date.now());
@@ -211,7 +264,7 @@ export class RunWriter {
       if (urgent) this.#log.schedule(true);
       return this.#pending;
     }
-    const pending = new PendingAppend(this.#run, { fence: { runId: this.#run.runId } });
+    const pending = new PendingAppend(this.#run, { fence: this.#fence });
     pending.onSettled((outcome) => this.#settled(pending, outcome));
     this.#pending = pending;
     this.#log.enqueue(pending, urgent);

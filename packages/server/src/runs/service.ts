@@ -18,6 +18,7 @@ import { promptParts } from '../engines/prompt.ts';
 import type { EngineService } from '../engines/service.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import { decodePageCursor, encodePageCursor } from '../sessions/page-cursor.ts';
+import { partialMessage } from '../sessions/partial-message.ts';
 import { toRun } from '../sessions/run-view.ts';
 import type {
   AppendOutcome,
@@ -31,8 +32,9 @@ import type {
 } from '../storage/types.ts';
 import { parseWith, storable } from '../validation.ts';
 import { bodyHash } from './body-hash.ts';
+import { cancelPending } from './cancel-pending.ts';
 import type { Executor } from './executor.ts';
-import { RunResults } from './results.ts';
+import { type Asked, RunResults } from './results.ts';
 
 export interface RunServiceOptions {
   readonly storage: Storage;
@@ -212,6 +214,11 @@ export class RunService {
     return this.#results.wait(key, runId, signal);
   }
 
+  /** The same, or what the run asks people, as soon as it does. */
+  resultOrAsked(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult | Asked> {
+    return this.#results.waitOrAsked(key, runId, signal);
+  }
+
   /**
    * Cancels a run, the oldest unfinished one by default. Resolves when its end is committed. Throws `RUN_NOT_FOUND`, also
    * when it has finished otherwise, and `UNAVAILABLE` when its end cannot be committed for some seconds; cancelling
@@ -229,23 +236,40 @@ export class RunService {
       const execution = executor.find(key.sessionId, id);
       if (execution) {
         await execution.cancel();
-      } else if (run.status === 'queued') {
-        await this.#cancelQueued(run);
+      } else {
+        await this.#cancelHere(run);
       }
     }
     throw new ApiError('UNAVAILABLE', 'The run cannot be cancelled right now', { retryAfter: 1 });
   }
 
-  async #cancelQueued(run: RunRow): Promise<void> {
+  /**
+   * Ends a run that does not execute in this process. Should it execute in another one, that is fenced from then on; what it
+   * was saying is kept as far as it is committed.
+   */
+  async #cancelHere(run: RunRow): Promise<void> {
+    const { storage, log, executor, onCancelled } = this.#options;
+    const { events, writes } = await cancelPending(storage, run);
+    if (run.openSeq !== null) await this.#keepPartial(run, run.openSeq, events, writes);
     const now = Date.now();
-    const end = { status: 'cancelled' as const, result: null, usage: null, error: null };
-    const { ok } = await this.#options.log.append({
-      session: run,
-      touchedAt: now,
-      events: [newEvent('run_finished', run.runId, end, now)],
-      writes: [{ kind: 'finish_run', runId: run.runId, from: ['queued'], ...end, at: now }],
-    });
-    if (ok) this.#options.onCancelled(now);
+    const end = { status: 'cancelled' as const, result: null, usage: run.usage, error: null };
+    events.push(newEvent('run_finished', run.runId, end, now));
+    // One that awaits input is queued again by the last resolution.
+    writes.push({ kind: 'finish_run', runId: run.runId, from: [run.status, 'queued'], ...end, at: now });
+    const { ok } = await log.append({ session: run, touchedAt: now, events, writes });
+    if (!ok) return;
+    onCancelled(now);
+    // It may have had the session's place.
+    executor.notice(run);
+  }
+
+  async #keepPartial(run: RunRow, openSeq: number, events: NewEvent[], writes: Write[]): Promise<void> {
+    const types = ['message_started', 'text_delta', 'reasoning_delta'];
+    const said = await this.#options.storage.runEvents(run, run.runId, types);
+    const message = partialMessage(said.filter(({ seq }) => seq >= openSeq));
+    if (!message) return;
+    writes.push({ kind: 'insert_message', eventIndex: events.length, streamed: true });
+    events.push(newEvent('message_completed', run.runId, message));
   }
 
   /** Throws `RUN_NOT_FOUND`. */

@@ -1,6 +1,6 @@
 import type { MathNode } from 'mathjs';
 import { z } from 'zod';
-import type { ToolDefinition } from './types.ts';
+import type { ServerTool } from './types.ts';
 
 const MAX_EXPRESSION = 500;
 
@@ -60,10 +60,11 @@ const parameters = z.object({
   expression: z.string().min(1).max(MAX_EXPRESSION).describe('For example 2 * (3 + 4)^2 or 12 inch to cm'),
 });
 
-export const calculateTool: ToolDefinition<typeof parameters> = {
+export const calculateTool: ServerTool<typeof parameters> = {
   name: 'calculate',
   description: 'Calculates a mathematical expression and returns its value',
   parameters,
+  idempotent: true,
   async execute({ expression }) {
     calculator ??= loadCalculator();
     return { value: (await calculator)(expression) };

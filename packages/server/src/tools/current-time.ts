@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import type { ToolDefinition } from './types.ts';
+import type { ServerTool } from './types.ts';
 
 const parameters = z.object({
   time_zone: z.string().max(64).optional().describe('IANA name, for example Europe/Berlin; default UTC'),
 });
 
-export const currentTimeTool: ToolDefinition<typeof parameters> = {
+export const currentTimeTool: ServerTool<typeof parameters> = {
   name: 'current_time',
   description: 'Tells the current date and time',
   parameters,
+  idempotent: true,
   execute({ time_zone: timeZone = 'UTC' }) {
     const now = new Date();
     let local: string;

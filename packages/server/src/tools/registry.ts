@@ -1,6 +1,6 @@
-import { ApiError, type JsonObject } from '@llmgine/protocol';
-import { z } from 'zod';
+import { ApiError } from '@llmgine/protocol';
 import type { ToolSpec } from '../models/types.ts';
+import { jsonSchemaOf } from '../validation.ts';
 import type { ToolDefinition } from './types.ts';
 
 const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -17,10 +17,12 @@ export class ToolRegistry {
     }
     if (this.#tools.has(tool.name))
       throw new TypeError(`There is a tool ${JSON.stringify(tool.name)} already`);
-    const parameters = z.toJSONSchema(tool.parameters, { io: 'input' }) as JsonObject;
-    delete parameters.$schema;
     this.#tools.set(tool.name, tool);
-    this.#specs.set(tool.name, { name: tool.name, description: tool.description, parameters });
+    this.#specs.set(tool.name, {
+      name: tool.name,
+      description: tool.description,
+      parameters: jsonSchemaOf(tool.parameters),
+    });
   }
 
   get(name: string): ToolDefinition | undefined {

@@ -12,6 +12,14 @@ export interface ToolContext {
   progress(text: string): void;
 }
 
+/** What the decision whether somebody has to approve a call may look at. */
+export type ApprovalContext = Pick<ToolContext, 'sessionId' | 'runId' | 'toolCallId' | 'principal'>;
+
+/** Declared as a method, so that a tool with arguments of its own counts as a tool. */
+export type ApprovalRule<Args> = {
+  decide(args: Args, context: ApprovalContext): boolean | Promise<boolean>;
+}['decide'];
+
 export interface ToolDefinition<Schema extends z.ZodType = z.ZodType> {
   /** `[A-Za-z0-9_-]{1,64}`, as the providers want it. */
   readonly name: string;
@@ -19,8 +27,26 @@ export interface ToolDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly description: string;
   /** Arguments are validated by it before `execute`; failures go back to the model. */
   readonly parameters: Schema;
-  /** Default 30 000. */
+  /** Default 30 000. Of a tool that a client executes, it is the time until the request expires, and has no default here. */
   readonly timeoutMs?: number;
-  /** The result goes to the model as JSON; an error that is thrown goes to it as text. */
-  execute(args: z.output<Schema>, context: ToolContext): Json | Promise<Json>;
+  /**
+   * True when executing a call twice is the same as once. After a crash a call that may have run is executed again only
+   * then; otherwise the model is told that its outcome is unknown. Default false.
+   */
+  readonly idempotent?: boolean;
+  /**
+   * Whether somebody has to approve a call before it is executed, with exactly its arguments. A function that throws says
+   * yes. Default: nobody has to.
+   */
+  readonly approval?: boolean | ApprovalRule<z.output<Schema>>;
+  /** True for a tool that a client of the session executes: it claims the request, and answers it with the result. */
+  readonly client?: boolean;
+  /** What the result of a client has to fit. Default: anything. */
+  readonly result?: z.ZodType;
+  /** Every tool has it, except those that a client executes. The result goes to the model as JSON; an error that is thrown, as text. */
+  execute?(args: z.output<Schema>, context: ToolContext): Json | Promise<Json>;
 }
+
+/** A tool that the server executes itself. */
+export type ServerTool<Schema extends z.ZodType = z.ZodType> = ToolDefinition<Schema> &
+  Required<Pick<ToolDefinition<Schema>, 'execute'>>;

@@ -6,11 +6,11 @@ import { call } from '../../../../tests/helpers/rest.ts';
 import { testGate } from '../../../../tests/helpers/test-engine.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
 import { ExtensibleAPIFactory } from '../../src/extensibility/factory.ts';
-import type { ToolDefinition } from '../../src/tools/types.ts';
+import type { ServerTool, ToolDefinition } from '../../src/tools/types.ts';
 
 function tool(
   name: string,
-  execute: ToolDefinition['execute'],
+  execute: ServerTool['execute'],
   extra: Partial<ToolDefinition> = {},
 ): ToolDefinition {
   return {
@@ -133,7 +133,7 @@ test('after max_steps the model has to answer with what it knows', async () => {
 });
 
 test('a tool knows for whom it works, tells what it is doing, and hears that the run is over', async () => {
-  const context = Promise.withResolvers<Parameters<ToolDefinition['execute']>[1]>();
+  const context = Promise.withResolvers<Parameters<ServerTool['execute']>[1]>();
   const { id, socket, prompt, calls } = await start([
     tool('watched', async (_args, given) => {
       given.progress('halfway');

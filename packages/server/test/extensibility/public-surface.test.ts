@@ -18,6 +18,7 @@ test('the public surface is this list: a change of it is a decision', () => {
     'defineEngine',
     'defineMessage',
     'defineTool',
+    'finishedMessages',
     'messageText',
     'modelConfigSchema',
     'promptResult',

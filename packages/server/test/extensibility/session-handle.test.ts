@@ -2,6 +2,7 @@
 import {
   BaseHandler,
   defineMessage,
+  defineTool,
   ExtensibleAPIFactory,
   type HandlerContext,
   type MessageFunction,
@@ -60,6 +61,35 @@ test('the same run id is the same run', async () => {
 
   expect(data.second).toEqual(data.first);
   expect(data.messages).toBe(2);
+});
+
+test('what runs wait for is found and answered', async () => {
+  const apiFactory = new ExtensibleAPIFactory()
+    .registerTool(
+      defineTool({
+        name: 'launch',
+        description: 'Launches',
+        parameters: z.object({}),
+        approval: true,
+        execute: () => 'launched',
+      }),
+    )
+    .registerMessage(Do, async (_message, { session }) => {
+      const [request] = await session.pendingRequests();
+      if (!request) throw new Error('nothing is pending');
+      await session.answer(request.request_id, { outcome: 'approved' });
+      const left = await session.pendingRequests();
+      return { type: 'done', data: { asked: request.tool_name, left: left.length } };
+    });
+  const { wsUrl, createSession } = await startApp({ apiFactory });
+  const socket = await TestSocket.open(wsUrl(await createSession({ engine_type: 'ToolChatEngine' })));
+  const run = socket.run('prompt', { prompt: 'call launch' });
+  await socket.findEvent('input_requested');
+
+  const { data } = await socket.request('do');
+
+  expect(data).toEqual({ asked: 'launch', left: 0 });
+  expect((await run).result.text).toContain('launched');
 });
 
 test('messages are the conversation, oldest first', async () => {

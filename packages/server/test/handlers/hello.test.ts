@@ -18,6 +18,8 @@ const CORE = [
   'unsubscribe',
   'event',
   'history',
+  'claim_request',
+  'server_response',
 ];
 
 test('hello is answered with what the server is and can do', async () => {

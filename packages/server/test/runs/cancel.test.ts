@@ -75,7 +75,9 @@ test('cancelling a run ends it at once and keeps what it had said as an incomple
   });
   expect(finished).toMatchObject({ event_type: 'run_finished', payload: { status: 'cancelled' } });
   const messages = await call('GET', `${url}/api/sessions/${id}/messages`);
-  expect(messages.body.messages).toEqual([message.payload]);
+  const { replaces, ...kept } = message.payload;
+  expect(messages.body.messages).toEqual([kept]);
+  expect(replaces).toEqual({ from_seq: 5, to_seq: 5 });
   expect((await call('GET', `${url}/api/sessions/${id}/runs/${runId}`)).body).toMatchObject({
     status: 'cancelled',
     error: null,

@@ -22,6 +22,8 @@ async function openWriter() {
   const broken: unknown[] = [];
   const writer = new RunWriter({
     run,
+    attempt: run.attempt,
+    elapsedMs: () => 7,
     log,
     checkEvent: (type) => {
       if (type === 'custom:wrong') throw new ApiError('VALIDATION_ERROR');
@@ -142,6 +144,7 @@ test.each([
         ],
         created_at: expect.any(String),
         metadata: { incomplete: true },
+        replaces: { from_seq: 4, to_seq: 5 },
       },
     ]);
     expect(await conversation()).toEqual(['reasoning', 'half a word']);

@@ -1,5 +1,5 @@
 import { modelConfigSchema, requestOf } from '../model-config.ts';
-import { promptResult, streamModelStep } from '../model-step.ts';
+import { finishedMessages, promptResult, streamModelStep } from '../model-step.ts';
 import { promptParts } from '../prompt.ts';
 import type { EngineDefinition } from '../types.ts';
 
@@ -8,10 +8,15 @@ export const singlePassEngine: EngineDefinition<typeof modelConfigSchema> = {
   type: 'SinglePassEngine',
   description: 'Answers each prompt with one call of the model, without history',
   config: modelConfigSchema,
+  resumable: true,
   create(config, services) {
     const model = services.model(config.model);
     return {
       async run(context) {
+        if (context.attempt > 1) {
+          const [answer] = finishedMessages(await context.history(), context.runId);
+          if (answer) return promptResult({ message: answer });
+        }
         const prompt = { role: 'user' as const, parts: promptParts(context.parameters) ?? [] };
         return promptResult(
           await streamModelStep(context, model, { ...requestOf(config), messages: [prompt] }),
