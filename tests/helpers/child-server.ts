@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../packages/server/src/main.ts', import.meta.url));
+const SERVE = [fileURLToPath(new URL('../../packages/server/src/main.ts', import.meta.url)), 'serve'];
 
 export interface ChildServer {
   readonly child: ChildProcess;
@@ -17,9 +17,15 @@ export interface ChildServer {
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Starts `llmgine serve` in a process of its own, on a free port; resolves when it listens. Killed when the test ends. */
-export async function startServer(env: Record<string, string> = {}): Promise<ChildServer> {
-  const server = spawnServer(env);
+/**
+ * Starts `llmgine serve`, or another program that says in its log where it listens, in a process of its own, on a free
+ * port; resolves when it listens. Killed when the test ends.
+ */
+export async function startServer(
+  env: Record<string, string> = {},
+  program: readonly string[] = SERVE,
+): Promise<ChildServer> {
+  const server = spawnServer(env, program);
   const port = await new Promise<number>((resolve, reject) => {
     server.onLine((line) => {
       const match = /"port":(\d+)/.exec(line);
@@ -48,8 +54,8 @@ export async function runServer(
   return { code, output: server.output() };
 }
 
-function spawnServer(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--conditions=@llmgine/source', MAIN, 'serve'], {
+function spawnServer(env: Record<string, string>, program: readonly string[] = SERVE) {
+  const child = spawn(process.execPath, ['--conditions=@llmgine/source', ...program], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,

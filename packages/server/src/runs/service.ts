@@ -186,7 +186,7 @@ export class RunService {
   ): Promise<AppendOutcome> {
     const { log, maxQueued } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      if (onConflict === 'interrupt') await this.#cancelAll(session);
+      if (onConflict === 'interrupt') await this.#cancelOthers(session, run.runId);
       const created = { ...run, createdAt: Date.now() };
       const append = runAppend(session, created, onConflict === 'queue' ? maxQueued : 0);
       const outcome = await log.append(append, onCommitted);
@@ -195,9 +195,11 @@ export class RunService {
     }
   }
 
-  async #cancelAll(session: SessionRow): Promise<void> {
+  /** Not the run itself, which the same command may have made meanwhile. */
+  async #cancelOthers(session: SessionRow, own: string): Promise<void> {
     // Newest first, so that none of those that wait starts in between.
     for (const runId of (await this.#options.storage.unfinishedRunIds(session)).toReversed()) {
+      if (runId === own) continue;
       try {
         await this.cancel(session, runId);
       } catch (error) {

@@ -24,17 +24,14 @@ export interface OpenStorageOptions {
  * and the files, for this user alone; the modes of what is there already stay. Throws `StorageInUseError` and
  * `StorageOpenError`, whose messages are one line for people and hold no secret.
  */
-export async function openStorage(
-  config: StorageConfig,
-  options: OpenStorageOptions = {},
-): Promise<Storage> {
+export async function openStorage(config: StorageConfig, options: OpenStorageOptions = {}): Promise<Storage> {
   const { databaseUrl } = config;
   if (databaseUrl !== undefined && POSTGRES_URL.test(databaseUrl)) {
     return openPostgresStorage({
       url: databaseUrl,
       pool: config.databasePool,
-      timeoutMs: config.databaseTimeout * 1000,
-      leaseMs: config.runLease * 1000,
+      timeoutMs: Math.round(config.databaseTimeout * 1000),
+      leaseMs: Math.round(config.runLease * 1000),
       ...options,
     });
   }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, it } from 'vitest';
 import {
   append,
@@ -6,12 +7,14 @@ import {
   ENGINE,
   event,
   fence,
+  NO_LIMIT,
+  newSession,
   readLog,
   startedRun,
 } from '../../../../tests/contracts/storage/fixtures.ts';
 import { ownServer, testDatabase } from '../../../../tests/helpers/postgres.ts';
-import type { SessionKey } from '../../src/storage/types.ts';
 import type { PostgresStorage } from '../../src/storage/postgres/storage.ts';
+import type { SessionKey } from '../../src/storage/types.ts';
 import { openForTest } from './postgres-open.ts';
 import { startProxy } from './postgres-proxy.ts';
 
@@ -45,6 +48,10 @@ it('connections that are cut again and again lose nothing, repeat nothing and st
 
   expect(await numbersOf(storage, session)).toEqual(upTo(500));
   expect(cuts).toBeGreaterThan(90);
+  // Each of them may end up in a log.
+  expect(errors).not.toEqual([]);
+  const { password } = new URL(url);
+  expect(inspect(errors, { depth: Number.POSITIVE_INFINITY, showHidden: true })).not.toContain(password);
   await storage.close();
 });
 
@@ -74,7 +81,7 @@ it('a commit whose answer is lost counts once, and its outcome is the one that w
   const session = await createSession(storage, { engine: ENGINE });
   const runId = await startedRun(storage, session);
 
-  proxy.loseCommits(1);
+  proxy.loseAnswersTo('commit', 1);
   const outcomes = await storage.append([
     { session, fence: fence(runId), events: [event('text_delta', { runId, eventId: 'one' })] },
     { session, events: [event('custom:n', { eventId: 'one' })] },
@@ -91,6 +98,16 @@ it('a commit whose answer is lost counts once, and its outcome is the one that w
   await storage.close();
 });
 
+it('the place where a lost commit is looked up is there before the first batch: only what is there can be waited for', async () => {
+  const { url, query } = await testDatabase();
+  const storage = await openForTest(url);
+
+  const rows = await query('select boot, batch from batches');
+
+  expect(rows).toEqual([{ boot: String(storage.boot), batch: '0' }]);
+  await storage.close();
+});
+
 it('a batch that was given up is not taken for the next one, though it was committed', async () => {
   const { url } = await testDatabase();
   const proxy = await startProxy(url);
@@ -98,7 +115,7 @@ it('a batch that was given up is not taken for the next one, though it was commi
   const session = await createSession(storage);
 
   // The answer of the try is lost, and after it nobody is reached any more.
-  proxy.loseCommits(1);
+  proxy.loseAnswersTo('commit', 1);
   proxy.refuseAfterLoss(true);
   const given = storage.append([{ session, events: [numbered(0)] }]);
   await expect(given).rejects.toMatchObject({ code: 'UNAVAILABLE' });
@@ -175,5 +192,48 @@ it('a server that is not there makes everything unavailable and is used again wh
   expect(await storage.lease.renew()).toBe(true);
   await appended(storage, session, { events: [numbered(1)] });
   expect(await numbersOf(storage, session)).toEqual([1]);
+  await storage.close();
+});
+
+it('a full disk says so, applies nothing, reads on, and works again when there is room', async () => {
+  const { url, query } = await testDatabase();
+  const storage = await openForTest(url);
+  const session = await createSession(storage);
+  await appended(storage, session, { events: [numbered(0)] });
+  const full = { name: 'ApiError', code: 'STORAGE_FULL' };
+
+  // No disk is filled here: the server says what it says then.
+  await query(`create function no_room() returns trigger language plpgsql as
+    $$ begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$`);
+  await query('create trigger no_room before insert on events execute function no_room()');
+  const attempt = storage.append([{ session, events: [numbered(1)], touchedAt: 9000 }]);
+  await expect(attempt).rejects.toMatchObject(full);
+  await expect(storage.createSession(newSession({ events: [event()] }), NO_LIMIT)).rejects.toMatchObject(
+    full,
+  );
+
+  expect(await numbersOf(storage, session)).toEqual([0]);
+  expect((await storage.getSession(session))?.lastInteractionAt).toBe(1000);
+  expect(await storage.counts()).toEqual({ sessions: 1, engines: 0 });
+  await query('drop function no_room cascade');
+  await appended(storage, session, { events: [numbered(2)] });
+  expect(await numbersOf(storage, session)).toEqual([0, 2]);
+  await storage.close();
+});
+
+it('a session whose making was answered by nobody is there once', async () => {
+  const { url } = await testDatabase();
+  const proxy = await startProxy(url);
+  const storage = await openForTest(proxy.url);
+  const session = newSession();
+
+  // It is made by one statement, which is its own commit.
+  proxy.loseAnswersTo('insert into sessions', 1);
+  const made = await storage.createSession(session, NO_LIMIT);
+
+  expect(proxy.lost).toBe(1);
+  expect(made).toBe('created');
+  expect(await storage.getSession(session)).toMatchObject({ epoch: session.epoch });
+  expect(await storage.counts()).toEqual({ sessions: 1, engines: 0 });
   await storage.close();
 });

@@ -1,10 +1,12 @@
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSession } from '../../../../tests/contracts/storage/fixtures.ts';
 import { emptyDatabase, testDatabase } from '../../../../tests/helpers/postgres.ts';
 import { StorageOpenError } from '../../src/storage/errors.ts';
 import { openStorage } from '../../src/storage/open.ts';
+import { MIGRATION_LOCK } from '../../src/storage/postgres/migrations.ts';
 import { openForTest } from './postgres-open.ts';
 
 const CONFIG = {
@@ -30,7 +32,11 @@ it.for(['postgres:', 'postgresql:'])('is what a %s URL names, configured by the 
   expect(connections.length).toBeGreaterThan(0);
   await storage.close();
   await expect
-    .poll(() => query(`select pid from pg_stat_activity where application_name = 'llmgine'`))
+    .poll(() =>
+      query(
+        `select pid from pg_stat_activity where datname = current_database() and application_name = 'llmgine'`,
+      ),
+    )
     .toEqual([]);
 });
 
@@ -58,6 +64,22 @@ it('is made by one of the processes that start at once, and used by all', async 
   for (const storage of storages) await createSession(storage);
   expect(await storages[0]?.counts()).toEqual({ sessions: 4, engines: 0 });
   await Promise.all(storages.map((storage) => storage.close()));
+});
+
+it('waits while another process makes its tables, for longer than for anything else', async () => {
+  const { url, connect, query } = await emptyDatabase();
+  const other = await connect();
+  await other.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+
+  const opening = openForTest(url, { pool: 2, timeoutMs: 100 });
+  const waitsLong = `select pid from pg_stat_activity
+    where wait_event = 'advisory' and clock_timestamp() - query_start > interval '1300 milliseconds'`;
+  await expect.poll(() => query(waitsLong)).toHaveLength(1);
+  await other.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+
+  const storage = await opening;
+  await createSession(storage);
+  await storage.close();
 });
 
 describe('what cannot be opened is said in one line, without who reads it', () => {
@@ -94,6 +116,15 @@ describe('what cannot be opened is said in one line, without who reads it', () =
 
     expect(await refusal(password)).toBe('wrong user or password');
     expect(await refusal(user)).toBe('wrong user or password');
+  });
+
+  it('a URL that is none', async () => {
+    const opening = openStorage({ ...CONFIG, databaseUrl: 'postgres://me:secret-word@host:port/db' });
+
+    const error: unknown = await opening.catch((reason: unknown) => reason);
+
+    expect(error).toBeInstanceOf(StorageOpenError);
+    expect(inspect(error, { depth: 10 })).not.toContain('secret-word');
   });
 
   it('a database that is not there', async () => {

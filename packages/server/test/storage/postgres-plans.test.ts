@@ -1,11 +1,30 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { ALL, NO_LIMIT, newSession, OWNER } from '../../../../tests/contracts/storage/fixtures.ts';
+import {
+  ALL,
+  createSession,
+  ENGINE,
+  event,
+  fence,
+  NO_LIMIT,
+  newSession,
+  OWNER,
+  startedRun,
+} from '../../../../tests/contracts/storage/fixtures.ts';
 import { type TestDatabase, testDatabase } from '../../../../tests/helpers/postgres.ts';
 import { openForTest } from './postgres-open.ts';
 import { useEverything } from './postgres-use.ts';
 
-const BIG = ['sessions', 'session_metadata', 'events', 'event_ids', 'messages', 'runs', 'requests', 'idempotency'];
+const BIG = [
+  'sessions',
+  'session_metadata',
+  'events',
+  'event_ids',
+  'messages',
+  'runs',
+  'requests',
+  'idempotency',
+];
 /** They hold only the few rows that are asked for, so reading them from end to end is what is meant. */
 const SMALL_INDICES = [
   'runs_queued',
@@ -21,16 +40,11 @@ const ORDERED_INDICES = ['sessions_at_rest', 'requests_due', 'idempotency_by_age
 /** Where rows are looked up that were found elsewhere, and tables that are small. */
 const ONE_BY_ONE = ['sessions_key', 'sessions_pkey', 'owners_key', 'Function Scan', 'CTE Scan', 'Seq Scan'];
 
-let statements: Set<string>;
-
 /** Every statement that is sent, by whatever part of the storage: nobody keeps a list of queries by hand. */
+let sent: readonly (readonly unknown[])[];
+
 beforeEach(() => {
-  statements = new Set();
-  const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
-  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...args: unknown[]) {
-    if (typeof args[0] === 'string') statements.add(args[0]);
-    return query.apply(this, args);
-  } as typeof pg.Client.prototype.query);
+  sent = vi.spyOn(pg.Client.prototype, 'query').mock.calls;
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -38,7 +52,7 @@ it('no query reads a whole table or sorts what an index has in order', async () 
   const database = await testDatabase();
   await fill(database);
   const storage = await openForTest(database.url);
-  statements.clear();
+  const before = sent.length;
   await useEverything(storage);
   for (const status of [undefined, 'idle', 'running', 'failed'] as const) {
     for (const metadata of [undefined, { a: '1' }, { a: '1', b: '2', c: '3' }]) {
@@ -54,6 +68,7 @@ it('no query reads a whole table or sorts what an index has in order', async () 
     }
   }
   await storage.createSession(newSession(), NO_LIMIT);
+  const statements = new Set(sent.slice(before).map(([sql]) => String(sql)));
   const queries = [...statements].filter((sql) => /^\s*(select|insert|update|delete|with)\b/i.test(sql));
   await storage.close();
 
@@ -66,6 +81,30 @@ it('no query reads a whole table or sorts what an index has in order', async () 
   expect(findings).toEqual([]);
   // As many as there are shapes of queries; should it fall, this test has lost sight of them.
   expect(queries.length).toBeGreaterThan(100);
+});
+
+it('a batch of deltas takes five statements, however many there are', async () => {
+  const { url } = await testDatabase();
+  const storage = await openForTest(url);
+  const runs = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const session = await createSession(storage, { engine: ENGINE });
+      return { session, runId: await startedRun(storage, session) };
+    }),
+  );
+  const before = sent.length;
+
+  const outcomes = await storage.append(
+    [...runs, ...runs].map(({ session, runId }) => ({
+      session,
+      fence: fence(runId),
+      events: [event('text_delta', { runId })],
+    })),
+  );
+
+  expect(outcomes.filter(({ ok }) => ok)).toHaveLength(40);
+  expect(sent.length - before).toBe(5);
+  await storage.close();
 });
 
 interface PlanNode {

@@ -101,7 +101,7 @@ describe('a lease', () => {
     await one.close();
 
     expect((await two.orphanedRuns()).map((run) => run.runId)).toEqual([runId]);
-    expect(await database.query('select boot from processes union all select boot from batches')).toEqual([
+    expect(await database.query('select boot from processes union select boot from batches')).toEqual([
       { boot: String(two.boot) },
     ]);
   });
@@ -172,7 +172,9 @@ it('together make at most as many sessions as they may', async () => {
       10,
     );
 
-  const made = await Promise.all(Array.from({ length: 30 }, (_, index) => make(index % 2 ? one : two, index)));
+  const made = await Promise.all(
+    Array.from({ length: 30 }, (_, index) => make(index % 2 ? one : two, index)),
+  );
 
   expect(made.filter((outcome) => outcome === 'created')).toHaveLength(10);
   expect(await one.counts()).toEqual({ sessions: 10, engines: 10 });

@@ -8,8 +8,8 @@ export interface Proxy {
   readonly url: string;
   /** How many answers were lost. */
   readonly lost: number;
-  /** The next `count` commits are done, and nobody hears of it: the connection ends in place of the answer. */
-  loseCommits(count: number): void;
+  /** The next `count` statements with these words are done, and nobody hears of it: the connection ends instead. */
+  loseAnswersTo(words: string, count: number): void;
   /** Whether nobody gets through any more as soon as an answer was lost. */
   refuseAfterLoss(refuse: boolean): void;
 }
@@ -17,6 +17,7 @@ export interface Proxy {
 export async function startProxy(databaseUrl: string): Promise<Proxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
+  let words = '';
   let toLose = 0;
   let lost = 0;
   let refuse = false;
@@ -36,7 +37,7 @@ export async function startProxy(databaseUrl: string): Promise<Proxy> {
       });
     }
     client.on('data', (bytes) => {
-      if (toLose > 0 && bytes.includes('commit')) {
+      if (toLose > 0 && bytes.includes(words)) {
         toLose--;
         losing = true;
       }
@@ -68,7 +69,8 @@ export async function startProxy(databaseUrl: string): Promise<Proxy> {
     get lost() {
       return lost;
     },
-    loseCommits(count) {
+    loseAnswersTo(text, count) {
+      words = text;
       toLose = count;
     },
     refuseAfterLoss(value) {

@@ -1,4 +1,4 @@
-import { type RawBuilder, type Transaction, sql } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import { addEngines } from './counters.ts';
 import type { BatchDraft, MessageColumns, RequestDraft, RunDraft, SessionDraft } from './draft.ts';
 import { EVENT } from './event-row.ts';
@@ -8,13 +8,18 @@ import type { Schema } from './schema.ts';
 import { engineColumns } from './session-row.ts';
 
 type Db = Transaction<Schema>;
-type RunChange = { readonly session: number; readonly run_id: string } & Omit<RunDraft, 'added' | 'accepted_seq'>;
+type RunChange = { readonly session: number; readonly run_id: string } & Omit<
+  RunDraft,
+  'added' | 'accepted_seq'
+>;
 type NewRun = RunChange & Pick<RunDraft, 'accepted_seq'> & NonNullable<RunDraft['added']>;
 type RequestChange = { readonly session: number; readonly request_id: string } & Pick<
   RequestDraft,
   'claimed_by' | 'claimed_until' | 'outcome' | 'resolved_by' | 'resolved_at' | 'value' | 'reason'
 >;
-type NewRequest = RequestChange & Pick<RequestDraft, 'run_id' | 'request_key'> & NonNullable<RequestDraft['added']>;
+type NewRequest = RequestChange &
+  Pick<RequestDraft, 'run_id' | 'request_key'> &
+  NonNullable<RequestDraft['added']>;
 interface SessionChange {
   readonly position: number;
   readonly head_seq: number;

@@ -1,4 +1,4 @@
-import { type RawBuilder, type Selectable, type Transaction, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
 import type { RequestsTable, RunsTable } from '../sqlite/schema.ts';
 import type { Append } from '../types.ts';
 import { type EventName, Needs, type RequestName, type RunName } from './append-needs.ts';
@@ -53,10 +53,7 @@ export async function loadBatch(db: Db, batch: readonly Append[], boot: number):
   };
 }
 
-export function findSession(
-  sessions: BatchDraft['sessions'],
-  { session }: Append,
-): SessionDraft | undefined {
+export function findSession(sessions: BatchDraft['sessions'], { session }: Append): SessionDraft | undefined {
   const { tenant_id, owner_id } = scopeColumns(session);
   const row = sessions.get(encode(session.sessionId));
   return row?.tenant_id === tenant_id && row.owner_id === owner_id ? row.draft : undefined;
@@ -179,7 +176,9 @@ export function answerName({ tenant_id, owner_id, idempotency_key }: AnswerName)
 
 /** Locked against a renewal that is under way: who is found gone cannot come back. */
 async function livingOwners(db: Db, drafts: ReadonlyMap<number, SessionDraft>): Promise<Set<number>> {
-  const boots = [...drafts.values()].flatMap(({ before }) => [...before.runs.values()].map(({ boot }) => boot));
+  const boots = [...drafts.values()].flatMap(({ before }) =>
+    [...before.runs.values()].map(({ boot }) => boot),
+  );
   const { rows } = await sql<{ boot: number }>`
     select boot from processes where boot = any(${boots.filter((boot) => boot !== null)}::bigint[])
       and expires_at > clock_timestamp() for share

@@ -38,34 +38,40 @@ export class Needs {
     switch (write.kind) {
       case 'insert_message': {
         const runId = events[write.eventIndex]?.runId ?? null;
-        return runId === null ? undefined : this.#run(session, runId);
+        if (runId !== null) this.#run(session, runId);
+        break;
       }
       case 'create_run':
-        return this.#run(session, write.run.runId);
+        this.#run(session, write.run.runId);
+        break;
       case 'recover_run':
         this.owners = true;
-        return this.#run(session, write.runId);
+        this.#run(session, write.runId);
+        break;
       case 'park_run':
       case 'finish_run':
         this.pendingOf.add(session);
-        return this.#run(session, write.runId);
+        this.#run(session, write.runId);
+        break;
       case 'start_run':
       case 'checkpoint':
       case 'release_run':
       case 'open_message':
-        return this.#run(session, write.runId);
+        this.#run(session, write.runId);
+        break;
       case 'create_request':
         this.keysOf.push({ session, run_id: encode(write.request.runId) });
-        return this.#run(session, write.request.runId);
+        this.#run(session, write.request.runId);
+        break;
       case 'claim_request':
       case 'resolve_request':
         this.pendingOf.add(session);
         this.requests.push({ session, request_id: encode(write.requestId) });
-        return undefined;
+        break;
       case 'link_engine':
       case 'unlink_engine':
       case 'set_engine_status':
-        return undefined;
+        break;
     }
   }
 

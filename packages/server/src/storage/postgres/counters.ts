@@ -52,7 +52,11 @@ export async function addEngines(db: Sql, change: number): Promise<void> {
 /** Sessions were deleted. Inside a transaction. */
 export async function subtractSessions(
   db: Sql,
-  gone: readonly { readonly tenant_id: string; readonly owner_id: string; readonly engine_id: string | null }[],
+  gone: readonly {
+    readonly tenant_id: string;
+    readonly owner_id: string;
+    readonly engine_id: string | null;
+  }[],
 ): Promise<void> {
   if (gone.length === 0) return;
   await addTo('sessions', -gone.length).execute(db);

@@ -6,6 +6,7 @@ import {
   type Transaction,
 } from 'kysely';
 import pg from 'pg';
+import { ConnectionError, codeOf } from './errors.ts';
 import type { Schema } from './schema.ts';
 
 /** A lock that somebody else holds is waited for that long, so that a whole query still has time. */
@@ -23,6 +24,8 @@ export interface DatabaseOptions {
   readonly pool: number;
   /** Milliseconds that a query, or waiting for a connection, may take. */
   readonly timeoutMs: number;
+  /** Milliseconds that a query may take, when that is something else. */
+  readonly queryMs?: number;
   /** Told of connections that ended while nobody used them. */
   readonly onError: (stage: string, error: unknown) => void;
 }
@@ -64,8 +67,8 @@ class BoundedPool implements PostgresPool {
   readonly #pool: pg.Pool;
   readonly #bound: number;
 
-  constructor({ url, pool, timeoutMs, onError }: DatabaseOptions) {
-    this.#bound = timeoutMs + GRACE_MS;
+  constructor({ url, pool, timeoutMs, queryMs = timeoutMs, onError }: DatabaseOptions) {
+    this.#bound = queryMs + GRACE_MS;
     this.#pool = new pg.Pool({
       connectionString: url,
       max: pool,
@@ -73,18 +76,22 @@ class BoundedPool implements PostgresPool {
       keepAlive: true,
       connectionTimeoutMillis: timeoutMs,
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
-      statement_timeout: timeoutMs,
-      lock_timeout: Math.max(1, Math.min(MAX_LOCK_WAIT_MS, Math.floor(timeoutMs / 2))),
-      idle_in_transaction_session_timeout: timeoutMs,
+      statement_timeout: queryMs,
+      lock_timeout: Math.max(1, Math.min(MAX_LOCK_WAIT_MS, Math.floor(queryMs / 2))),
+      idle_in_transaction_session_timeout: queryMs,
       types: { getTypeParser: typeParser },
     });
     // Without a listener the end of a connection ends the process, whether it is in use or not.
-    this.#pool.on('error', (error) => onError('postgres connection', error));
+    this.#pool.on('error', (error: Error & { client?: unknown }) => {
+      // It holds the password, and errors are logged with all that they hold.
+      delete error.client;
+      onError('postgres connection', error);
+    });
     this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   async connect(): Promise<PostgresPoolClient> {
-    const client = await this.#pool.connect();
+    const client = await this.#pool.connect().catch(rethrow);
     let released = false;
     const release = (destroy?: boolean): void => {
       if (!released) client.release(destroy);
@@ -95,6 +102,8 @@ class BoundedPool implements PostgresPool {
       const timer = setTimeout(() => release(true), this.#bound);
       try {
         return await client.query(sql, parameters as unknown[]);
+      } catch (error) {
+        return rethrow(error);
       } finally {
         clearTimeout(timer);
       }
@@ -105,6 +114,12 @@ class BoundedPool implements PostgresPool {
   async end(): Promise<void> {
     await this.#pool.end();
   }
+}
+
+/** Answers of the server, errors of the system and bugs have a code or a name; what is left are connections. */
+function rethrow(error: unknown): never {
+  const plain = error instanceof Error && error.name === 'Error' && codeOf(error) === null;
+  throw plain ? new ConnectionError(error) : error;
 }
 
 /** Numbers of rows and times are far below 2^53. */

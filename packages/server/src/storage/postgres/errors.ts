@@ -4,12 +4,19 @@ import pg from 'pg';
 /** SQLSTATE: see the appendix "PostgreSQL Error Codes" of its manual. */
 const DISK_FULL = '53100';
 const UNIQUE_VIOLATION = '23505';
-const LOCK_NOT_AVAILABLE = '55P03';
 /** What goes by itself: a restart, a fail-over, a dead connection, a deadlock, too many connections. */
 const TRANSIENT =
-  /^(08...|57P0[1-5]|25P0[34]|25006|40001|40P01|53300|55P03|E(CONN|PIPE|HOST|NET|TIMEDOUT|NOTFOUND|AI_AGAIN).*)$/;
+  /^(08...|57P0[1235]|25P0[34]|25006|40001|40P01|53300|55P03|E(CONN|PIPE|HOST|NET|TIMEDOUT|NOTFOUND|NOENT|AI_AGAIN).*)$/;
 /** Seconds after which a client should try again. */
 const RETRY_AFTER = 1;
+
+/** A connection ended, or did not come in time: the driver has no code for it. */
+export class ConnectionError extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+    this.name = 'ConnectionError';
+  }
+}
 
 /** SQLSTATE, or the code of Node's own error. */
 export function codeOf(error: unknown): string | null {
@@ -19,15 +26,7 @@ export function codeOf(error: unknown): string | null {
 
 /** Whether the same work may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = codeOf(error);
-  if (code !== null) return TRANSIENT.test(code);
-  // The driver has no codes for a connection that ended or did not come in time; a bug has a name of its own.
-  return error.name === 'Error' && !(error instanceof pg.DatabaseError);
-}
-
-export function isLockTimeout(error: unknown): boolean {
-  return codeOf(error) === LOCK_NOT_AVAILABLE;
+  return error instanceof ConnectionError || TRANSIENT.test(codeOf(error) ?? '');
 }
 
 /** Somebody else wrote a row of the same key first. */

@@ -54,8 +54,10 @@ async function register(db: Sql, ttlMs: number): Promise<number> {
   await sql`delete from processes where expires_at < clock_timestamp() - ${FORGOTTEN_AFTER}`.execute(db);
   await sql`delete from batches where not exists
     (select from processes where processes.boot = batches.boot)`.execute(db);
+  // With the row of its batches: only a row that is there can be waited for.
   const { rows } = await sql<{ boot: number }>`
-    insert into processes (expires_at) values (${inFuture(ttlMs)}) returning boot
+    with registered as (insert into processes (expires_at) values (${inFuture(ttlMs)}) returning boot)
+    insert into batches (boot, batch, outcomes) select boot, 0, '[]' from registered returning boot
   `.execute(db);
   const [row] = rows;
   if (!row) throw new Error('The database gave no boot number');

@@ -9,18 +9,14 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
 };
 
 /** Any number that is the same in every process; locks of other programs on the same database have others. */
-const LOCK = 7_316_402_611;
+export const MIGRATION_LOCK = 7_316_402_611;
 
 /** Brings the schema up to date, one process after the other; rejects when the data was written by a newer version. */
 export async function migrate(db: Kysely<Schema>): Promise<void> {
   await db.transaction().execute(async (locked) => {
-    // Whoever starts second waits for as long as the first one needs, and this transaction idles meanwhile.
-    await sql`select set_config(name, '0', true) from unnest(${[
-      'lock_timeout',
-      'statement_timeout',
-      'idle_in_transaction_session_timeout',
-    ]}::text[]) as name`.execute(locked);
-    await sql`select pg_advisory_xact_lock(${LOCK})`.execute(locked);
+    // Whoever starts second waits for as long as the first one needs.
+    await sql`set local lock_timeout = 0`.execute(locked);
+    await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(locked);
     await migrateToLatest(db);
   });
 }

@@ -43,7 +43,12 @@ async function next(db: Sql): Promise<number | undefined> {
   return row?.position;
 }
 
-async function remove(db: Sql, table: (typeof PARTS)[number], session: number, limit: number): Promise<number> {
+async function remove(
+  db: Sql,
+  table: (typeof PARTS)[number],
+  session: number,
+  limit: number,
+): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from ${sql.table(table)} where ctid = any (array(
       select ctid from ${sql.table(table)} where session = ${session} limit ${limit}

@@ -32,7 +32,13 @@ export function toRequest(row: Request, { tenantId, ownerId, sessionId }: Sessio
 function toResolution(row: Request): Resolution | null {
   const { outcome, resolved_by, resolved_at: at } = row;
   if (outcome === null || resolved_by === null || at === null) return null;
-  return { outcome, by: decode(resolved_by), value: toJson(row.value), reason: decodeNullable(row.reason), at };
+  return {
+    outcome,
+    by: decode(resolved_by),
+    value: toJson(row.value),
+    reason: decodeNullable(row.reason),
+    at,
+  };
 }
 
 function toJson(text: string | null): Json | undefined {

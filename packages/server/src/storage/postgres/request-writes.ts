@@ -27,7 +27,7 @@ export function createRequest(
   }
   if (now.runs.get(runId)?.status !== 'running') return 'run_not_in_state';
   // Ids are made up here; the same one twice is a bug, not a change.
-  if (now.requests.has(requestId)) throw new Error(`There is a request ${requestId} already`);
+  if (now.requests.has(requestId)) throw new RangeError(`There is a request ${requestId} already`);
   now.requests.set(requestId, {
     run_id: runId,
     request_key: key,

@@ -49,10 +49,7 @@ export class SessionList {
     };
   }
 
-  async #total(
-    scope: Scope,
-    options: SessionQuery,
-  ): Promise<Pick<SessionPage, 'total' | 'totalExact'>> {
+  async #total(scope: Scope, options: SessionQuery): Promise<Pick<SessionPage, 'total' | 'totalExact'>> {
     const filtered = options.status !== undefined || Object.keys(options.metadata ?? {}).length > 0;
     if (!filtered) {
       const all = await this.#counters.sessionsOf(scope);

@@ -9,13 +9,21 @@ import { insertSession } from './session-insert.ts';
 import { OWNER, ofKey, positionOf, scopeColumns, toKey, toSession } from './session-row.ts';
 import { encode } from './text.ts';
 
+/** The constraint that the second of two sessions of one id violates. */
+const SESSION_KEY = 'sessions_key';
+
 interface TouchColumns {
   readonly session_id: string;
   readonly tenant_id: string;
   readonly owner_id: string;
   readonly at: number;
 }
-const TOUCH: Columns<TouchColumns> = { session_id: 'text', tenant_id: 'text', owner_id: 'text', at: 'bigint' };
+const TOUCH: Columns<TouchColumns> = {
+  session_id: 'text',
+  tenant_id: 'text',
+  owner_id: 'text',
+  at: 'bigint',
+};
 
 export class Sessions {
   readonly #database: Database;
@@ -40,9 +48,14 @@ export class Sessions {
       return await this.#create(session, maxSessions, idempotency);
     } catch (error) {
       if (!isTransient(error)) throw error;
-      // It may have been made all the same; nobody else makes one of this epoch.
-      const found = await this.get(session);
-      return found?.epoch === session.epoch ? 'created' : this.#create(session, maxSessions, idempotency);
+    }
+    // It may have been made all the same, and may be under way still: nobody else makes one of this epoch.
+    if (await this.#isMade(session)) return 'created';
+    try {
+      return await this.#create(session, maxSessions, idempotency);
+    } catch (error) {
+      if (violates(error, SESSION_KEY) && (await this.#isMade(session))) return 'created';
+      throw error;
     }
   }
 
@@ -122,6 +135,10 @@ export class Sessions {
       .limit(1)
       .executeTakeFirst();
     return row?.last_interaction_at ?? null;
+  }
+
+  async #isMade(session: NewSession): Promise<boolean> {
+    return (await this.get(session))?.epoch === session.epoch;
   }
 
   async #create(

@@ -38,8 +38,14 @@ import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
 import { Sessions } from './sessions.ts';
 
+/** Making an index of a large table is no query like others. */
+const MIGRATION_TIMEOUT_MS = 3_600_000;
+/** One holds the lock, the other works. */
+const MIGRATION_POOL = 2;
 /** A database that answers, answers this fast. */
 const CHECK_TIMEOUT_MS = 2000;
+/** A database that does not answer keeps no process from ending: the lease runs out by itself. */
+const MAX_CLOSE_MS = 3000;
 
 export interface PostgresStorageOptions extends Omit<DatabaseOptions, 'onError'> {
   /** Milliseconds after which the runs of a process that is gone are taken over. */
@@ -54,8 +60,8 @@ export async function openPostgresStorage(options: PostgresStorageOptions): Prom
   const description = describe(options.url);
   let database: Database | null = null;
   try {
+    await bringUpToDate({ ...options, onError });
     database = new Database({ ...options, onError });
-    await migrate(database.sql);
     const lease = await ProcessLease.start(database, options.leaseMs);
     return new PostgresStorage(database, lease, { description, onError });
   } catch (error) {
@@ -64,10 +70,21 @@ export async function openPostgresStorage(options: PostgresStorageOptions): Prom
   }
 }
 
+async function bringUpToDate(options: DatabaseOptions): Promise<void> {
+  const database = new Database({ ...options, pool: MIGRATION_POOL, queryMs: MIGRATION_TIMEOUT_MS });
+  try {
+    await migrate(database.sql);
+  } finally {
+    await database.close();
+  }
+}
+
 /** Where the data is, without who reads it. */
 function describe(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `postgres ${host}${pathname}`;
+  // What the parser throws holds all of it.
+  const parsed = URL.parse(url);
+  if (!parsed) throw new StorageOpenError('The URL of the database is not valid', undefined);
+  return `postgres ${parsed.host}${parsed.pathname}`;
 }
 
 interface Parts {
@@ -281,7 +298,7 @@ export class PostgresStorage implements Storage {
   }
 
   async #close(): Promise<void> {
-    const bound = this.#database.timeoutMs;
+    const bound = Math.min(this.#database.timeoutMs, MAX_CLOSE_MS);
     await within(bound, this.#process.end()).catch((error: unknown) => this.#onError('storage lease', error));
     await within(bound, this.#database.close()).catch((error: unknown) =>
       this.#onError('storage close', error),
