@@ -1,5 +1,5 @@
 import { type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
-import type { RequestsTable, RunsTable } from '../sqlite/schema.ts';
+import type { RequestsTable, RunsTable } from '../tables.ts';
 import type { Append } from '../types.ts';
 import { type EventName, Needs, type RequestName, type RunName } from './append-needs.ts';
 import { type BatchDraft, SessionDraft, type SessionRowDraft } from './draft.ts';

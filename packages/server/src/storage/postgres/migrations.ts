@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { type Migration, Migrator } from 'kysely/migration';
+import type { Migration } from 'kysely/migration';
+import { migrateToLatest } from '../migrate.ts';
 import { createFirstTables } from './migrations/0001-sessions.ts';
 import type { Schema } from './schema.ts';
 
@@ -17,19 +18,6 @@ export async function migrate(db: Kysely<Schema>): Promise<void> {
     // Whoever starts second waits for as long as the first one needs.
     await sql`set local lock_timeout = 0`.execute(locked);
     await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(locked);
-    await migrateToLatest(db);
+    await migrateToLatest(db, MIGRATIONS);
   });
-}
-
-async function migrateToLatest(db: Kysely<Schema>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
-  const { error } = await migrator.migrateToLatest();
-  if (error === undefined) return;
-  // There is no such table when the very first write failed.
-  const applied = await sql<{ name: string }>`select name from kysely_migration`.execute(db).then(
-    ({ rows }) => rows,
-    () => [],
-  );
-  const newer = applied.some(({ name }) => !(name in MIGRATIONS));
-  throw newer ? new Error('it was written by a newer version of LLMgine') : error;
 }

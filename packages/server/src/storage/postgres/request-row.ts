@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@llmgine/protocol';
 import type { Selectable } from 'kysely';
-import type { RequestsTable } from '../sqlite/schema.ts';
+import type { RequestsTable } from '../tables.ts';
 import type { RequestRow, Resolution, SessionKey } from '../types.ts';
 import { decode, decodeNullable } from './text.ts';
 

@@ -1,6 +1,6 @@
 import type { ErrorObject, Json, JsonObject, Usage } from '@llmgine/protocol';
 import type { Selectable } from 'kysely';
-import type { RunsTable } from '../sqlite/schema.ts';
+import type { RunsTable } from '../tables.ts';
 import type { RunRow, RunSummary, SessionKey } from '../types.ts';
 import { decode } from './text.ts';
 

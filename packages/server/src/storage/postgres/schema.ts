@@ -1,5 +1,5 @@
-/** The tables as Kysely sees them: those of SQLite, and what several processes need besides. */
-import type { Schema as SqliteSchema } from '../sqlite/schema.ts';
+/** The tables as Kysely sees them: the common ones, and what several processes need besides. */
+import type { Schema as CommonSchema } from '../tables.ts';
 
 /** Characters of the JSON, so that a page is cut before its rows are read. */
 interface Sized {
@@ -19,9 +19,9 @@ export interface BatchesTable {
   outcomes: string;
 }
 
-export interface Schema extends Omit<SqliteSchema, 'events' | 'messages'> {
-  events: SqliteSchema['events'] & Sized;
-  messages: SqliteSchema['messages'] & Sized & { run_id: string | null };
+export interface Schema extends Omit<CommonSchema, 'events' | 'messages'> {
+  events: CommonSchema['events'] & Sized;
+  messages: CommonSchema['messages'] & Sized & { run_id: string | null };
   processes: ProcessesTable;
   batches: BatchesTable;
 }

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { metadataText } from '../sqlite/session-row.ts';
+import { metadataText } from '../session-row.ts';
 import type { NewSession } from '../types.ts';
 import { EVENT, type EventColumns, eventColumns } from './event-row.ts';
 import type { IdempotencyColumns } from './idempotency.ts';

@@ -1,6 +1,6 @@
 import type { SessionStatus } from '@llmgine/protocol';
 import { type Expression, expressionBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
-import type { SessionsTable } from '../sqlite/schema.ts';
+import type { SessionsTable } from '../tables.ts';
 import type { Scope, SessionPage, SessionQuery } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Sql } from './database.ts';

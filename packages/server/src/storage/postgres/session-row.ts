@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
-import type { SessionsTable } from '../sqlite/schema.ts';
-import { toSession as fromColumns } from '../sqlite/session-row.ts';
+import { toSession as fromColumns } from '../session-row.ts';
+import type { SessionsTable } from '../tables.ts';
 import type { EngineRow, Scope, SessionKey, SessionRow } from '../types.ts';
 import type { Sql } from './database.ts';
 import { decode, decodeNullable, encode, encodeNullable } from './text.ts';

@@ -1,7 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { type Compilable, Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
+import type { Schema } from '../tables.ts';
 import { makePrivateFile } from './private-file.ts';
-import type { Schema } from './schema.ts';
 
 /** Statements of queries that are built per call; there are few shapes, but filters multiply them. */
 const MAX_CACHED_STATEMENTS = 100;

@@ -1,8 +1,8 @@
 import { type Selectable, sql } from 'kysely';
 import { LogEvent } from '../log-event.ts';
+import type { EventsTable } from '../tables.ts';
 import { type EventPage, MAX_PAGE_SIZE, type SessionKey } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
-import type { EventsTable } from './schema.ts';
 import type { Sessions } from './sessions.ts';
 
 type Event = Selectable<EventsTable>;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
+import type { IdempotencyTable } from '../tables.ts';
 import type { IdempotencyRecord, Scope } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
-import type { IdempotencyTable } from './schema.ts';
 
 type KeyArgs = { tenantId: string; ownerId: string; idempotencyKey: string };
 

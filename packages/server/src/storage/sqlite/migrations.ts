@@ -1,8 +1,9 @@
-import { type Kysely, sql } from 'kysely';
-import { type Migration, Migrator } from 'kysely/migration';
+import type { Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+import { migrateToLatest } from '../migrate.ts';
+import type { Schema } from '../tables.ts';
 import { createFirstTables } from './migrations/0001-sessions.ts';
 import { addRequests } from './migrations/0002-requests.ts';
-import type { Schema } from './schema.ts';
 
 /** In their order; a released one never changes. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -11,15 +12,6 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
 };
 
 /** Brings the schema up to date; rejects when the data was written by a newer version. The caller holds a transaction. */
-export async function migrate(db: Kysely<Schema>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
-  const { error } = await migrator.migrateToLatest();
-  if (error === undefined) return;
-  // There is no such table when the very first write failed.
-  const applied = await sql<{ name: string }>`select name from kysely_migration`.execute(db).then(
-    ({ rows }) => rows,
-    () => [],
-  );
-  const newer = applied.some(({ name }) => !(name in MIGRATIONS));
-  throw newer ? new Error('it was written by a newer version of LLMgine') : error;
+export function migrate(db: Kysely<Schema>): Promise<void> {
+  return migrateToLatest(db, MIGRATIONS);
 }

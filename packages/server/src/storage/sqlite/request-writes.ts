@@ -1,8 +1,8 @@
 import type { RequestOutcome } from '@llmgine/protocol';
 import { type Insertable, type Selectable, sql } from 'kysely';
+import type { RequestsTable } from '../tables.ts';
 import type { AppendRefusal, Write } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
-import type { RequestsTable } from './schema.ts';
 import type { AppendState } from './writes.ts';
 
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;

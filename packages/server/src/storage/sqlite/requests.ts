@@ -1,8 +1,8 @@
 import type { Json, JsonObject } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
+import type { RequestsTable, SessionsTable } from '../tables.ts';
 import type { RequestRow, Resolution, SessionKey } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
-import type { RequestsTable, SessionsTable } from './schema.ts';
 import type { Sessions } from './sessions.ts';
 
 type Request = Selectable<RequestsTable>;

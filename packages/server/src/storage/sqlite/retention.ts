@@ -1,6 +1,6 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely';
+import type { EventsTable, SessionsTable } from '../tables.ts';
 import type { Database, Prepared } from './database.ts';
-import type { EventsTable, SessionsTable } from './schema.ts';
 
 type Old = Pick<Selectable<SessionsTable>, 'position' | 'floor_seq'>;
 type Streamed = { session: number; seq: number; accepted_seq: number; from_seq: number; to_seq: number };

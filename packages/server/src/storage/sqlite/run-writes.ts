@@ -1,10 +1,10 @@
 import { isFinished, type RunStatus } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
+import type { RunsTable } from '../tables.ts';
 import type { AppendRefusal, NewRun, Write } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
 import type { RequestWrites } from './request-writes.ts';
 import { OLDEST_KEPT } from './retention.ts';
-import type { RunsTable } from './schema.ts';
 import type { AppendState } from './writes.ts';
 
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;

@@ -1,8 +1,8 @@
 import type { ErrorObject, Json, JsonObject, RunStatus, Usage } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
+import type { RunsTable, SessionsTable } from '../tables.ts';
 import type { RunRow, RunSummary, SessionKey } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
-import type { RunsTable, SessionsTable } from './schema.ts';
 import type { Sessions } from './sessions.ts';
 
 /** The columns of a `RunSummary`. */

@@ -1,10 +1,10 @@
 import type { SessionStatus } from '@llmgine/protocol';
 import { type Expression, expressionBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
+import { toSession } from '../session-row.ts';
+import type { Schema, SessionsTable } from '../tables.ts';
 import type { Scope, SessionPage, SessionQuery } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database } from './database.ts';
-import type { Schema, SessionsTable } from './schema.ts';
-import { toSession } from './session-row.ts';
 
 /** Up to here a filtered total is counted. */
 const MAX_COUNTED = 10_000;

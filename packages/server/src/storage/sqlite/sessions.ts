@@ -1,10 +1,10 @@
 import { type Selectable, sql } from 'kysely';
+import { engineColumns, metadataText, toSession } from '../session-row.ts';
+import type { SessionsTable } from '../tables.ts';
 import type { IdempotencyRecord, NewSession, SessionKey, SessionRow } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Idempotency } from './idempotency.ts';
-import type { SessionsTable } from './schema.ts';
-import { engineColumns, metadataText, toSession } from './session-row.ts';
 
 /** What reads of a session need to know about it. `position` is the way to its rows; only `find` gives it out. */
 export interface FoundSession {

@@ -1,10 +1,10 @@
+import { engineColumns } from '../session-row.ts';
 import type { Append, AppendRefusal, EngineRow, NewEvent, Replaced, Write } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import { RequestWrites } from './request-writes.ts';
 import { RunMoves } from './run-moves.ts';
 import { RunWrites } from './run-writes.ts';
-import { engineColumns } from './session-row.ts';
 
 /** The session as the writes of one append see it: each sees what those before it did. */
 export interface AppendState {

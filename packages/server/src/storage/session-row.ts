@@ -1,7 +1,7 @@
 import type { JsonObject } from '@llmgine/protocol';
 import type { Selectable } from 'kysely';
-import type { EngineRow, SessionRow } from '../types.ts';
-import type { SessionsTable } from './schema.ts';
+import type { SessionsTable } from './tables.ts';
+import type { EngineRow, SessionRow } from './types.ts';
 
 /** How a metadata value is compared; null for what cannot be filtered by. */
 export function metadataText(value: unknown): string | null {
