@@ -1,0 +1,36 @@
+/**
+ * A server to be killed: `llmgine serve` with two tools whose effects outlive it. Its configuration comes from the
+ * environment. It has no net under it: a rejection that nobody handles ends it.
+ */
+import { appendFileSync } from 'node:fs';
+import { setTimeout as later } from 'node:timers/promises';
+import { APIConfig, createApp, defineTool, ExtensibleAPIFactory } from '@llmgine/api';
+import { z } from 'zod';
+import { EXECUTIONS_FILE, TOOL_DELAY } from './executions.ts';
+
+const file = process.env[EXECUTIONS_FILE];
+const delay = Number(process.env[TOOL_DELAY] ?? 0);
+
+function counting(tool: string, idempotent: boolean) {
+  return defineTool({
+    name: tool,
+    description: 'Counts',
+    parameters: z.object({}),
+    idempotent,
+    async execute(_args, { toolCallId, runId }) {
+      const execution = { tool, tool_call_id: toolCallId, run_id: runId, idempotent, at: Date.now() };
+      // Synchronous: what is done is done when the process is killed.
+      if (file !== undefined) appendFileSync(file, `${JSON.stringify(execution)}\n`);
+      await later(delay);
+      return { counted: tool };
+    },
+  });
+}
+
+const apiFactory = new ExtensibleAPIFactory()
+  .registerTool(counting('count', false))
+  .registerTool(counting('count_idempotent', true));
+
+const app = await createApp({ config: new APIConfig(), apiFactory });
+process.once('SIGTERM', () => void app.close());
+await app.listen();
