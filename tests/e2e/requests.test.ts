@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type StartOptions, startApp, type TestApp } from '../helpers/app.ts';
 import { startTestModels } from '../helpers/model-app.ts';
 import type { ModelServer } from '../helpers/model-server.ts';
+import { testDatabase } from '../helpers/postgres.ts';
 import { call } from '../helpers/rest.ts';
 import { STORAGES } from '../helpers/storages.ts';
 import { TestSocket } from '../helpers/ws-client.ts';
@@ -198,6 +199,25 @@ test.each([
       ? { status: 409, body: { code: 'REQUEST_ALREADY_ANSWERED' } }
       : { status: 410, body: { code: 'REQUEST_EXPIRED' } },
   );
+});
+
+test('what a process has asked that is gone expires in another one, which goes on with the run (P6)', async () => {
+  const { start, asks, paid } = await bank();
+  const { url: databaseUrl } = await testDatabase();
+  const config = { databaseUrl, runLease: 0.6, requestTimeout: 1 };
+  const [other, first] = [await start(config), await start(config)];
+  const id = await chat(first);
+  asks({ name: 'pay', arguments: PAY });
+  const { run_id } = (await prompt(first, id)).body;
+  const watcher = await TestSocket.open(other.wsUrl(id));
+  await watcher.request('subscribe');
+
+  await first.app.close();
+
+  const finished = await watcher.findEvent('run_finished', run_id);
+  expect(finished.data.payload).toMatchObject({ status: 'completed', result: { text: 'Done.' } });
+  expect((await watcher.findEvent('input_resolved')).data.payload).toMatchObject({ outcome: 'expired' });
+  expect(paid).toEqual([]);
 });
 
 test('of many answers at once the first one wins, and the same again is the same (P5)', async () => {

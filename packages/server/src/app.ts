@@ -245,6 +245,8 @@ export class App {
         await recover((key) => executor.notice(key));
         // Queued behind runs of a process that has died since.
         for (const key of await storage.sessionsWithQueuedRuns()) executor.notice(key);
+        await requestExpiry.look();
+        await sessions.look();
       },
     });
     opened.defer(() => ownership.stop());

@@ -44,6 +44,12 @@ export class RequestExpiry {
     this.#arm(expiresAt);
   }
 
+  /** What expires next may have been asked in another process, which is gone. Rejects when the storage fails. */
+  async look(): Promise<void> {
+    const next = await this.#options.storage.nextRequestExpiry();
+    if (next !== null) this.#arm(next);
+  }
+
   #sweep(): Promise<void> {
     this.#sweeping ??= this.#expire().finally(() => {
       this.#sweeping = null;
@@ -60,8 +66,7 @@ export class RequestExpiry {
         await Promise.all(due.map((row) => requests.expire(row)));
         if (due.length < SLICE || this.#stopped) break;
       }
-      const next = await storage.nextRequestExpiry();
-      if (next !== null) this.#arm(next);
+      await this.look();
     } catch (error) {
       report('expire requests', error);
       this.#arm(now() + RETRY_MS);

@@ -78,12 +78,18 @@ export class Expiry {
         if (expired.length < EXPIRE_SLICE) break;
         await nextTurn();
       }
-      const next = await storage.nextExpiry();
-      if (next !== null) this.#arm(next + timeoutMs);
+      await this.look();
     } catch (error) {
       this.#options.report('expire sessions', error);
       this.#arm(clock.now() + RETRY_MS);
     }
+  }
+
+  /** What expires next may have been made by another process, which is gone. Rejects when the storage fails. */
+  async look(): Promise<void> {
+    const { storage, timeoutMs } = this.#options;
+    const next = timeoutMs === 0 ? null : await storage.nextExpiry();
+    if (next !== null) this.#arm(next + timeoutMs);
   }
 
   /** Removes the rows of sessions deleted until now in slices, with the event loop free in between. */

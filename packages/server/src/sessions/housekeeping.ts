@@ -90,6 +90,14 @@ export class Housekeeping {
     await this.#working;
   }
 
+  /** What is due next may have been left by another process, which is gone. Rejects when the storage fails. */
+  async look(): Promise<void> {
+    for (const chore of this.#chores) {
+      const next = await chore.next();
+      if (next !== null) this.#plan(chore, next);
+    }
+  }
+
   /** So many events were appended, among them the ends of so many messages that have deltas. */
   noticeEvents(events: number, streamed: number): void {
     const { clock, compactionMs, retentionMs } = this.#options;

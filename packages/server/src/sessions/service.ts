@@ -109,6 +109,12 @@ export class SessionService {
     await this.#touches.stop();
   }
 
+  /** Looks what expires and what can be removed next, of all processes. Rejects when the storage fails. */
+  async look(): Promise<void> {
+    await this.#expiry.look();
+    await this.#housekeeping.look();
+  }
+
   get monitorRunning(): boolean {
     return this.#expiry.running;
   }
