@@ -53,6 +53,8 @@ export class EventStream implements ConnectionEvents, EventSink {
   readonly #owed = new Map<string, Owed>();
   /** Owed runs whose end may lie before what the subscription delivers. */
   readonly #unsettled = new Set<string>();
+  /** Results that wait until the peer has read what was sent before. */
+  readonly #late: string[] = [];
   #closed = false;
 
   constructor(services: Pick<Services, 'log' | 'storage'>, key: SessionKey, out: FrameWriter) {
@@ -124,7 +126,7 @@ export class EventStream implements ConnectionEvents, EventSink {
       // The payload is the result without its run.
       this.#answer(runId, `{"run_id":${JSON.stringify(runId)},${event.payload.slice(1)}`);
     }
-    return this.#out.hasRoom;
+    return this.#late.length === 0 && this.#out.hasRoom;
   }
 
   cork(): void {
@@ -154,11 +156,13 @@ export class EventStream implements ConnectionEvents, EventSink {
 
   /** The connection has room again. */
   resume(): void {
-    this.#subscription?.resume();
+    while (this.#late.length > 0 && this.#out.hasRoom) this.#out.write(this.#late.shift() as string);
+    if (this.#late.length === 0) this.#subscription?.resume();
   }
 
   close(): void {
     this.#closed = true;
+    this.#late.length = 0;
     this.#owed.clear();
     this.#drop();
   }
@@ -182,9 +186,15 @@ export class EventStream implements ConnectionEvents, EventSink {
     this.#unsettled.delete(runId);
     for (const id of owed.messageIds) {
       const messageId = id === undefined ? '' : `"message_id":${JSON.stringify(id)},`;
-      this.#out.write(`{"type":"command_result",${messageId}"data":${data}}`);
+      this.#result(`{"type":"command_result",${messageId}"data":${data}}`);
     }
     if (this.#shown === NOTHING && this.#owed.size === 0) this.#drop();
+  }
+
+  /** A result is as large as the event that it comes after: what has to wait for room is sent before any other event. */
+  #result(frame: string): void {
+    if (this.#late.length === 0 && this.#out.hasRoom) this.#out.write(frame);
+    else this.#late.push(frame);
   }
 
   /** Follows the log for a command. */

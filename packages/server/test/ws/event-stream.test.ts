@@ -96,6 +96,29 @@ test('a result does not come before the end of its run, however slow the reader'
   expect(written.slice(-3)).toEqual(['run_finished', 'command_result', 'command_result']);
 });
 
+test('a result waits for room behind the end of its run, and nothing passes it', async () => {
+  const { gate, stream, reader, written, run, services, key, publish } = await start();
+  reader.hasRoom = false;
+  const accepted = await run();
+  gate.open();
+  await services.runs.result(key, accepted.run_id);
+  await publish('later');
+  // One event each time, as long as there is no room for a second one.
+  await vi.waitFor(() => {
+    if (written.at(-1) !== 'run_finished') stream.resume();
+    expect(written.at(-1)).toBe('run_finished');
+  });
+  stream.resume();
+  stream.resume();
+  expect(written.at(-1)).toBe('run_finished');
+
+  reader.hasRoom = true;
+  stream.resume();
+
+  await vi.waitFor(() => expect(written.at(-1)).toBe('custom:later'));
+  expect(written.slice(-3)).toEqual(['run_finished', 'command_result', 'custom:later']);
+});
+
 test('a result comes although the subscription that would have seen the end was replaced', async () => {
   const { gate, reader, written, run, services, key, subscribe, publish } = await start();
   reader.hasRoom = false;
