@@ -151,7 +151,13 @@ test.each(STORAGES)(
       'awaiting_input',
     );
     const again = await prompt(after, id, { run_id });
-    expect(again).toMatchObject({ status: 202, body: { run_id, status: 'awaiting_input', request_id } });
+    const parked = { status: 202, body: { run_id, status: 'awaiting_input', request_id } };
+    expect(again).toMatchObject(parked);
+    const async = { command: 'prompt', parameters: { prompt: 'Pay Ada' }, run_id };
+    const prefer = { prefer: 'respond-async' };
+    expect(await call('POST', `${after.url}/api/sessions/${id}/commands`, async, prefer)).toMatchObject(
+      parked,
+    );
 
     expect(await answer(after, id, request_id, { outcome: 'approved' })).toMatchObject({
       status: 200,

@@ -66,7 +66,7 @@ export interface InputQuestion {
   readonly arguments?: Json;
   readonly toolName?: string;
   readonly toolCallId?: string;
-  /** Seconds until it expires; default `LLMGINE_API_REQUEST_TIMEOUT`. */
+  /** Seconds until it expires, at most a year; default `LLMGINE_API_REQUEST_TIMEOUT`. */
   readonly expiresIn?: number;
 }
 
@@ -91,7 +91,7 @@ export interface EngineContext {
   readonly principal: { readonly id: string; readonly tenantId: string };
   /** 1 at first; more when the run is continued, because somebody has answered or its process has died. */
   readonly attempt: number;
-  /** Aborts on cancel, deadline, deletion of the session, shutdown, and when the run fails; not after `run` has returned. */
+  /** Aborts on cancel, deadline, deletion of the session, shutdown, when the run is parked, and when it fails; not after `run` has returned. */
   readonly signal: AbortSignal;
   readonly logger: EngineLogger;
   /**

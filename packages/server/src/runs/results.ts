@@ -38,17 +38,17 @@ export class RunResults {
 
   /** The same, or what the run asks people, as soon as it does. */
   waitOrAsked(key: SessionKey, runId: string, signal?: AbortSignal): Promise<CommandResult | Asked> {
-    const look = async (run: RunRow) => endOf(run) ?? this.#asked(run);
+    const look = async (run: RunRow) => endOf(run) ?? this.asked(key, run);
     return this.#until(key, runId, ['run_finished', 'input_requested'], look, signal);
   }
 
-  /** The oldest request that waits. */
-  async #asked(run: RunRow): Promise<Asked | null> {
+  /** The oldest request of a run that waits. */
+  async asked(key: SessionKey, { runId, attempt }: Pick<RunRow, 'runId' | 'attempt'>): Promise<Asked | null> {
     // A run that was never started has asked nothing.
-    if (run.attempt === 0) return null;
-    const requests = await this.#storage.requestsOfRun(run, run.runId);
+    if (attempt === 0) return null;
+    const requests = await this.#storage.requestsOfRun(key, runId);
     const pending = requests.find(({ resolution }) => resolution === null);
-    return pending ? { run_id: run.runId, status: 'awaiting_input', request_id: pending.requestId } : null;
+    return pending ? { run_id: runId, status: 'awaiting_input', request_id: pending.requestId } : null;
   }
 
   /** What `look` finds in the run: now, or after one of the events. */

@@ -1,6 +1,6 @@
 /** What one run asks people: once for each question, however often the run is continued. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { EventPayload, JsonObject } from '@llmgine/protocol';
+import { type EventPayload, type JsonObject, REQUEST_KINDS } from '@llmgine/protocol';
 import { z } from 'zod';
 import type { InputAnswer, InputQuestion } from '../engines/types.ts';
 import { canonicalJson } from '../sessions/canonical-json.ts';
@@ -10,6 +10,7 @@ import { assertSchema } from './answer-schema.ts';
 import type { RunWriter } from './run-writer.ts';
 
 const MAX_KEY = 200;
+const MAX_SECONDS = 365 * 24 * 60 * 60;
 /** That a run may have; each is a row, and every one that waits is shown to every client. */
 const MAX_REQUESTS = 1000;
 
@@ -41,6 +42,7 @@ export class RunRequests {
 
   /** See `EngineContext.request`. */
   async request(question: InputQuestion): Promise<InputAnswer | null> {
+    assertQuestion(question);
     const key = keyOf(question);
     await this.#load();
     const asked = this.#known?.get(key);
@@ -121,11 +123,22 @@ function answerOf({ resolution, createdAt }: RequestRow): InputAnswer | null {
   return { outcome, value, reason, by, waitedMs: Math.max(at - createdAt, 0) };
 }
 
-/** Bound to what is asked: an answer is never good for other arguments. */
-function keyOf({ key, kind, toolName, arguments: args }: InputQuestion): string {
+/** Engines are other people's code, and not all of it is typed. */
+function assertQuestion({ key, kind, prompt, expiresIn }: InputQuestion): void {
   if (typeof key !== 'string' || key === '' || key.length > MAX_KEY) {
     throw new TypeError(`The key of a question must have 1 to ${MAX_KEY} characters`);
   }
+  if (!REQUEST_KINDS.includes(kind)) {
+    throw new TypeError(`The kind of a question must be one of: ${REQUEST_KINDS.join(', ')}`);
+  }
+  if (typeof prompt !== 'string') throw new TypeError('The prompt of a question must be a text');
+  if (expiresIn !== undefined && !(expiresIn > 0 && expiresIn <= MAX_SECONDS)) {
+    throw new TypeError(`A question expires in more than 0 and at most ${MAX_SECONDS} seconds`);
+  }
+}
+
+/** Bound to what is asked: an answer is never good for other arguments. */
+function keyOf({ key, kind, toolName, arguments: args }: InputQuestion): string {
   const asked = canonicalJson([kind, toolName ?? null, args ?? null]);
   return `${key}#${createHash('sha256').update(asked).digest('base64url')}`;
 }

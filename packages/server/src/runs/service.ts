@@ -52,6 +52,8 @@ export interface StartedRun {
   readonly accepted: CommandAccepted;
   /** As of its acceptance; of a run that was there before, as of now. */
   readonly status: RunStatus;
+  /** Of a parked run: the oldest request that waits for an answer. */
+  readonly requestId?: string;
 }
 
 /** How often cancelling looks again when the run changes hands meanwhile. */
@@ -155,7 +157,8 @@ export class RunService {
         ? 0
         : await this.#options.storage.countUnfinishedRuns(session, run.acceptedSeq),
     };
-    return { accepted, status: run.status };
+    const asked = run.status === 'awaiting_input' && (await this.#results.asked(session, run));
+    return { accepted, status: run.status, ...(asked ? { requestId: asked.request_id } : {}) };
   }
 
   #refusal(outcome: AppendOutcome, onConflict: OnConflict): ApiError {

@@ -74,27 +74,28 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
       const streaming = wantsEventStream(request.raw.headers);
       // Before the run starts: an answer that says 400 must not have done anything.
       if (streaming && after !== undefined && !parseCursor(after)) throw new ApiError('INVALID_CURSOR');
-      const { accepted, status } = await services.runs.start(session, body, ({ run_id }, { attached }) => {
-        request.log.info({ session_id: session.sessionId, run_id, attached }, 'command accepted');
-      });
-      if (prefersAsync(request.raw.headers)) {
-        return reply
+      const { accepted, status, requestId } = await services.runs.start(
+        session,
+        body,
+        ({ run_id }, { attached }) => {
+          request.log.info({ session_id: session.sessionId, run_id, attached }, 'command accepted');
+        },
+      );
+      const pending = (state: object) =>
+        reply
           .code(202)
           .header('location', `/api/sessions/${session.sessionId}/runs/${accepted.run_id}`)
-          .header('preference-applied', 'respond-async')
-          .send({ ...accepted, status });
+          .send({ ...accepted, ...state } as z.infer<typeof commandPendingSchema>);
+      if (prefersAsync(request.raw.headers)) {
+        reply.header('preference-applied', 'respond-async');
+        return pending({ status, ...(requestId === undefined ? {} : { request_id: requestId }) });
       }
       if (streaming) {
         await streamRun(services, streams, reply, session, accepted, after);
         return reply;
       }
       const ended = await services.runs.resultOrAsked(session, accepted.run_id, clientGone(reply));
-      if (ended.status !== 'awaiting_input') return reply.send(ended);
-      const { request_id, status: parked } = ended;
-      return reply
-        .code(202)
-        .header('location', `/api/sessions/${session.sessionId}/runs/${accepted.run_id}`)
-        .send({ ...accepted, status: parked, request_id });
+      return ended.status === 'awaiting_input' ? pending(ended) : reply.send(ended);
     },
   );
 }
