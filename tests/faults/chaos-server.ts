@@ -1,5 +1,5 @@
 /**
- * A server to be killed: `llmgine serve` with two tools whose effects outlive it. Its configuration comes from the
+ * A server to be killed: `llmgine serve` with tools whose effects outlive it. Its configuration comes from the
  * environment. It has no net under it: a rejection that nobody handles ends it.
  */
 import { appendFileSync } from 'node:fs';
@@ -11,12 +11,13 @@ import { EXECUTIONS_FILE, TOOL_DELAY } from './executions.ts';
 const file = process.env[EXECUTIONS_FILE];
 const delay = Number(process.env[TOOL_DELAY] ?? 0);
 
-function counting(tool: string, idempotent: boolean) {
+function counting(tool: string, idempotent: boolean, approval = false) {
   return defineTool({
     name: tool,
     description: 'Counts',
     parameters: z.object({}),
     idempotent,
+    approval,
     async execute(_args, { toolCallId, runId }) {
       const execution = { tool, tool_call_id: toolCallId, run_id: runId, idempotent, at: Date.now() };
       // Synchronous: what is done is done when the process is killed.
@@ -29,7 +30,8 @@ function counting(tool: string, idempotent: boolean) {
 
 const apiFactory = new ExtensibleAPIFactory()
   .registerTool(counting('count', false))
-  .registerTool(counting('count_idempotent', true));
+  .registerTool(counting('count_idempotent', true))
+  .registerTool(counting('count_approved', false, true));
 
 const app = await createApp({ config: new APIConfig(), apiFactory });
 process.once('SIGTERM', () => void app.close());

@@ -1,7 +1,11 @@
-/** A conversation that goes on while its server is killed again and again. `CHAOS_SEED` and `CHAOS_ROUNDS`: see random.ts. */
+/**
+ * A conversation that goes on while its server is killed again and again; everybody answers what it asks people.
+ * `CHAOS_SEED` and `CHAOS_ROUNDS`: see random.ts.
+ */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Answer } from '@llmgine/protocol';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../helpers/app.ts';
 import { startTestModels } from '../helpers/model-app.ts';
@@ -29,6 +33,7 @@ const SPEED = { slice: 100, bytesPerSecond: 60_000 };
 /** Between the clients and the server. */
 const DISTANCE = { latencyMs: 5, jitterMs: 15 };
 const NOTES = 8;
+const TOOLS = ['count', 'count_idempotent', 'count_approved'];
 
 interface TestStorage {
   readonly env: Record<string, string>;
@@ -118,7 +123,7 @@ async function startConversation(storage: TestStorage, history: History, random:
     [EXECUTIONS_FILE]: executions,
     [TOOL_DELAY]: '30',
   });
-  const body = { engine_type: 'ToolChatEngine', engine_config: { tools: ['count', 'count_idempotent'] } };
+  const body = { engine_type: 'ToolChatEngine', engine_config: { tools: TOOLS } };
   const made = history.invoke({ kind: 'create_session', client: 'test', session: null, id: 'session', body });
   const session = (await call('POST', `${server.url}/api/sessions`, body)).body.session_id as string;
   made.ok({ session_id: session });
@@ -126,7 +131,11 @@ async function startConversation(storage: TestStorage, history: History, random:
   network.set(DISTANCE);
   const url = () => `${network.url('ws')}/api/sessions/${session}/ws`;
   const clients = await Promise.all(
-    CLIENTS.map((name) => ReconnectingClient.start({ name, session, url, history, random: random.fork() })),
+    CLIENTS.map((name) => {
+      const own = random.fork();
+      const answers = (): Answer => ({ outcome: own.chance(0.6) ? 'approved' : 'denied' });
+      return ReconnectingClient.start({ name, session, url, history, random: own, answers });
+    }),
   );
   return { server, network, session, clients, executions };
 }

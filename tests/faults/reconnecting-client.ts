@@ -8,6 +8,7 @@ import { setTimeout as later } from 'node:timers/promises';
 import {
   type Answer,
   type CommandResult,
+  type EventPayload,
   type JsonObject,
   type OnConflict,
   parseCursor,
@@ -26,6 +27,8 @@ export interface ReconnectingClientOptions {
   readonly url: () => string;
   readonly history: History;
   readonly random?: Random;
+  /** What it answers to requests that it sees; default: nothing. */
+  readonly answers?: (request: EventPayload<'input_requested'>) => Answer | null;
   /** Milliseconds without a connection, or of being refused, after which it gives up. Default 30 000. */
   readonly patienceMs?: number;
   /** Milliseconds of silence after which a connection is taken for dead. Default 3 000. */
@@ -51,7 +54,13 @@ export class ReconnectingClient {
   #stopped = false;
 
   private constructor(options: ReconnectingClientOptions) {
-    this.#options = { random: new Random(0), patienceMs: 30_000, silenceMs: 3_000, ...options };
+    this.#options = {
+      random: new Random(0),
+      answers: () => null,
+      patienceMs: 30_000,
+      silenceMs: 3_000,
+      ...options,
+    };
     const { patienceMs } = this.#options;
     this.#sends = new PendingSends((what) => void this.#backOff(BUSY).then(what), patienceMs);
     this.#ready.promise.catch(() => {});
@@ -216,6 +225,10 @@ export class ReconnectingClient {
   #sawEvent(event: SessionEvent): void {
     this.#cursor = event.cursor;
     this.#saw({ kind: 'event', event });
+    if (event.event_type !== 'input_requested') return;
+    const answer = this.#options.answers(event.payload);
+    // Others may have been first, or the run may have ended.
+    if (answer) this.answer(event.payload.request_id, answer).catch(() => {});
   }
 
   #moved(kind: 'subscribed' | 'resynced', cursor: string): void {

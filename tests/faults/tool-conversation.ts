@@ -1,7 +1,7 @@
 /** A conversation with tools for models that forget: what they say follows from the request, so it can be asked again. */
 import type { ModelScript, RecordedRequest } from '../helpers/model-server.ts';
 
-/** Text · both counting tools at once · text and one of them again · text. */
+/** Text · two counting tools at once · text and one of them again, sometimes beside one that needs approval · text. */
 export function toolConversation({ body }: RecordedRequest): ModelScript {
   const turn = body.messages.slice(body.messages.findLastIndex(({ role }) => role === 'user'));
   const results = turn.filter(({ role }) => role === 'tool').length;
@@ -13,9 +13,16 @@ export function toolConversation({ body }: RecordedRequest): ModelScript {
   if (results === 0) return { steps: [...say(`First, for ${prompt}, two tools.`), { toolCalls: calls }] };
   if (results === 2) {
     const again = [{ id: 'call_3', name: 'count', arguments: {} }];
-    return { steps: [...say('Then one of them again.'), { toolCalls: again }] };
+    const asking = [{ id: 'call_4', name: 'count_approved', arguments: {} }];
+    const toolCalls = needsApproval(prompt) ? [...again, ...asking] : again;
+    return { steps: [...say('Then one of them again.'), { toolCalls }] };
   }
   return { steps: say(`That was all for ${prompt}.`) };
+}
+
+/** Every second prompt of a client, by the number at its end. */
+function needsApproval(prompt: string): boolean {
+  return /[02468]$/.test(prompt);
 }
 
 function say(text: string): { text: string }[] {

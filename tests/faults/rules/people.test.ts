@@ -47,3 +47,17 @@ allows('a request that expired', (sample) => {
   sample.at(17).payload.outcome = 'expired';
   sample.history.operations.pop();
 });
+
+finds(
+  'a call that was executed although it was denied',
+  /executed count \(c1\), and its approval is denied/,
+  (sample) => {
+    sample.at(16).payload.tool_call_id = 'c1';
+    sample.at(17).payload.outcome = 'denied';
+    Object.assign(sample.history.operations[4] ?? {}, { body: { outcome: 'denied' } });
+  },
+);
+
+allows('a call that was approved', (sample) => {
+  sample.at(16).payload.tool_call_id = 'c1';
+});

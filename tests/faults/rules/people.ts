@@ -1,6 +1,6 @@
 /** What people decide counts once: the answer to a request is one that somebody gave, and who cancels stops the run. */
 import type { Facts, SessionFacts } from '../facts.ts';
-import type { Operation } from '../history.ts';
+import type { Operation, ToolExecution } from '../history.ts';
 
 /** Outcomes that the server gives by itself. */
 const BY_SYSTEM: ReadonlySet<string> = new Set(['expired', 'cancelled']);
@@ -10,6 +10,25 @@ export function* cancelsAndAnswers({ history, sessions }: Facts): Iterable<strin
     const operations = history.operations.filter((operation) => operation.session === session.session);
     yield* answers(session, operations);
     yield* cancels(session, operations);
+    yield* permissions(session, history.executions);
+  }
+}
+
+/** What somebody had to approve was executed only if somebody did. */
+function* permissions(session: SessionFacts, executions: readonly ToolExecution[]): Iterable<string> {
+  const outcomes = new Map<string, string>();
+  const calls = new Map<string, string>();
+  for (const event of session.events) {
+    if (event.event_type === 'input_resolved') outcomes.set(event.payload.request_id, event.payload.outcome);
+    if (event.event_type !== 'input_requested' || event.payload.kind !== 'approval') continue;
+    calls.set(`${event.run_id} ${event.payload.tool_call_id}`, event.payload.request_id);
+  }
+  for (const { run_id: runId, tool_call_id: id, tool } of executions) {
+    const request = calls.get(`${runId} ${id}`);
+    const outcome = request === undefined ? 'approved' : (outcomes.get(request) ?? 'pending');
+    if (outcome !== 'approved') {
+      yield `${session.session}: run ${runId} executed ${tool} (${id}), and its approval is ${outcome}`;
+    }
   }
 }
 
