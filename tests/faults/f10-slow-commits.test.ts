@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '@llmgine/protocol';
 import { expect, test } from 'vitest';
+import type { Write } from '../../packages/server/src/storage/types.ts';
 import { startApp } from '../helpers/app.ts';
 import { call } from '../helpers/rest.ts';
 import { TestStream } from '../helpers/sse-client.ts';
@@ -17,16 +18,24 @@ async function start() {
   const stream = await TestStream.open(`${app.url}/api/sessions/${id}/events`);
   const { storage } = app.app.services;
   const append = storage.append.bind(storage);
-  const next: { before: (commit: () => Promise<unknown>) => Promise<unknown> }[] = [];
-  storage.append = (async (batch: Parameters<typeof append>[0]) => {
+  type Commit = () => ReturnType<typeof append>;
+  const faults: {
+    readonly kind: Write['kind'] | null;
+    readonly commit: (commit: Commit) => ReturnType<Commit>;
+  }[] = [];
+  storage.append = (batch) => {
     const commit = () => append(batch);
-    return (await next.shift()?.before(commit)) ?? commit();
-  }) as typeof storage.append;
-  /** The next commit is held after the disk has it, and before it says so. */
-  const holdNext = () => {
+    const kinds = new Set(batch.flatMap(({ writes = [] }) => writes.map(({ kind }) => kind)));
+    const at = faults.findIndex(({ kind }) => kind === null || kinds.has(kind));
+    const [fault] = at < 0 ? [] : faults.splice(at, 1);
+    return fault ? fault.commit(commit) : commit();
+  };
+  /** The next commit, or the next with such a write, is held after the disk has it, and before it says so. */
+  const holdNext = (kind: Write['kind'] | null = null) => {
     const gate = testGate();
-    next.push({
-      before: async (commit) => {
+    faults.push({
+      kind,
+      commit: async (commit) => {
         const outcomes = await commit();
         await gate.pass();
         return outcomes;
@@ -34,8 +43,8 @@ async function start() {
     });
     return gate;
   };
-  const failNext = (code: 'STORAGE_FULL' | 'UNAVAILABLE') => {
-    next.push({ before: () => Promise.reject(new ApiError(code)) });
+  const failNext = (code: 'STORAGE_FULL' | 'UNAVAILABLE', kind: Write['kind'] | null = null) => {
+    faults.push({ kind, commit: () => Promise.reject(new ApiError(code)) });
   };
   return { ...app, id, sender, watcher, stream, holdNext, failNext };
 }
@@ -75,6 +84,40 @@ test('F10: no reply and no event before the commit has returned (P2)', async () 
   expect((await sender.find(({ message_id }) => message_id === 2)).type).toBe('command_accepted');
   expect((await overRest).status).toBe(202);
   await watcher.findEvent('run_finished', command.run_id);
+});
+
+test('F10: nobody hears that a run has ended before that is committed (P2, P6)', async () => {
+  const { sender, watcher, stream, holdNext } = await start();
+  const end = holdNext('finish_run');
+  sender.send({ type: 'command', message_id: 1, data: prompt() });
+  await end.reached;
+  expect((await sender.request('ping')).type).toBe('pong');
+  expect((await watcher.request('ping')).type).toBe('pong');
+  expect(sender.frames.map(({ type }) => type)).not.toContain('command_result');
+  for (const events of [sender.events, watcher.events, stream.events.map(({ data }) => data)]) {
+    expect(events.map(({ event_type }) => event_type)).not.toContain('run_finished');
+  }
+  end.open();
+  expect((await sender.findType('command_result')).data.status).toBe('completed');
+  await watcher.findEvent('run_finished');
+  await stream.findEvent('run_finished');
+});
+
+test('F10: a run whose commit fails in the middle fails, once, and the session goes on (P1, P6)', async () => {
+  const { sender, watcher, failNext } = await start();
+  failNext('UNAVAILABLE', 'checkpoint');
+  failNext('UNAVAILABLE', 'finish_run');
+  const { run_id, status, error } = await sender.run('prompt', { prompt: 'Hello' });
+  expect([status, error.code]).toEqual(['failed', 'UNAVAILABLE']);
+  const next = await sender.run('prompt', { prompt: 'Hello' });
+  expect(next.status).toBe('completed');
+
+  await watcher.findEvent('run_finished', next.run_id);
+  const ofRun = watcher.events.filter((event) => event.run_id === run_id).map(({ event_type }) => event_type);
+  expect(ofRun.filter((type) => type === 'run_finished')).toHaveLength(1);
+  expect(ofRun.at(-1)).toBe('run_finished');
+  const seqs = watcher.events.map(({ seq }) => seq as number);
+  expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
 });
 
 test.each([

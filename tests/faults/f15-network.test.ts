@@ -5,11 +5,14 @@ import { startApp } from '../helpers/app.ts';
 import { startModelApp, startTestModels } from '../helpers/model-app.ts';
 import { testDatabase } from '../helpers/postgres.ts';
 import { call } from '../helpers/rest.ts';
+import { TestStream } from '../helpers/sse-client.ts';
 import { TestSocket } from '../helpers/ws-client.ts';
 import { Random } from './random.ts';
 import { startProxy } from './tcp-proxy.ts';
 
 const TEXT = Array.from({ length: 60 }, (_, n) => ({ text: `Wörd ${n}. ` }));
+/** Far more than it takes: a test that fails has to end. */
+const MAX_CONNECTIONS = 100;
 const WHOLE = TEXT.map(({ text }) => text).join('');
 
 const targetOf = (url: string) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) });
@@ -19,48 +22,64 @@ const through = (url: string, port: number) => {
   return changed.href;
 };
 
-test('F15: a stream that is cut again and again, sliced and late, is whole after it is resumed (P1, P3)', async () => {
-  const { models, url, wsUrl, createSession } = await startModelApp();
-  const id = await createSession({ engine_type: 'ToolChatEngine' });
-  const proxy = await startProxy(targetOf(url), new Random(7));
-  proxy.set({ latencyMs: 2, jitterMs: 4, slice: 37 });
-  models.script({ steps: TEXT });
-  const run_id = randomUUID();
-  const { body } = await call(
-    'POST',
-    `${url}/api/sessions/${id}/commands`,
-    {
-      command: 'prompt',
-      parameters: { prompt: 'Hi' },
-      run_id,
-    },
-    { prefer: 'respond-async' },
-  );
-  const seen: { seq: number; event_type: string; payload: { text?: string } }[] = [];
-  let cursor = body.cursor as string;
-  let connections = 0;
-  for (let done = false; !done; connections++) {
-    // Later and later, so that it gets on; at last not at all.
-    if (connections < 12) proxy.cutAfter(600 + connections * 200, 'toClient');
-    const socket = await TestSocket.open(through(wsUrl(id), proxy.port)).catch(() => null);
-    if (!socket) continue;
-    await socket.request('subscribe', { after: cursor }).catch(() => undefined);
-    done = await socket.findEvent('run_finished', run_id).then(
-      () => true,
-      () => false,
-    );
-    for (const event of socket.events) seen.push(event);
-    cursor = socket.events.at(-1)?.cursor ?? cursor;
-  }
+interface Seen {
+  readonly cursor: string;
+  readonly seq: number;
+  readonly event_type: string;
+  readonly payload: { readonly text?: string };
+}
 
-  expect(connections).toBeGreaterThan(5);
-  const { events } = (await call('GET', `${url}/api/sessions/${id}/events?limit=100`)).body;
-  expect(seen).toEqual(events.filter(({ seq }: { seq: number }) => seq >= (seen[0]?.seq ?? 0)));
-  const said = seen
-    .filter(({ event_type }) => event_type === 'text_delta')
-    .map(({ payload }) => payload.text);
-  expect(said.join('')).toBe(WHOLE);
-});
+/** What one connection brings from the cursor on, until the run has ended or the connection does. */
+type Read = (session: string, after: string, runId: string) => Promise<readonly Seen[]>;
+
+const overSocket: Read = async (session, after, runId) => {
+  const socket = await TestSocket.open(`${session.replace('http', 'ws')}/ws`);
+  await socket
+    .request('subscribe', { after })
+    .then(() => socket.findEvent('run_finished', runId))
+    .catch(() => {});
+  return socket.events;
+};
+
+const overSse: Read = async (session, after, runId) => {
+  const stream = await TestStream.open(`${session}/events`, { headers: { 'last-event-id': after } });
+  await stream.findEvent('run_finished', runId).catch(() => {});
+  return stream.events.filter(({ event }) => event !== undefined).map(({ data }) => data as Seen);
+};
+
+test.each([
+  ['WebSocket', overSocket],
+  ['server-sent events', overSse],
+])(
+  'F15: a stream that is cut again and again, sliced and late, is whole after it is resumed: %s (P1, P3)',
+  async (_, read) => {
+    const { models, url, createSession } = await startModelApp();
+    const id = await createSession({ engine_type: 'ToolChatEngine' });
+    const session = `${url}/api/sessions/${id}`;
+    const proxy = await startProxy(targetOf(url), new Random(7));
+    proxy.set({ latencyMs: 2, jitterMs: 4, slice: 37 });
+    models.script({ steps: TEXT });
+    const command = { command: 'prompt', parameters: { prompt: 'Hi' }, run_id: randomUUID() };
+    const { body } = await call('POST', `${session}/commands`, command, { prefer: 'respond-async' });
+    const seen: Seen[] = [];
+    let connections = 0;
+    for (; connections < MAX_CONNECTIONS && seen.at(-1)?.event_type !== 'run_finished'; connections++) {
+      // Later and later, so that it gets on; at last not at all.
+      if (connections < 12) proxy.cutAfter(600 + connections * 200, 'toClient');
+      const after = seen.at(-1)?.cursor ?? (body.cursor as string);
+      const more = await read(through(session, proxy.port), after, command.run_id).catch(() => []);
+      seen.push(...more);
+    }
+
+    expect(connections).toBeGreaterThan(5);
+    const { events } = (await call('GET', `${session}/events?limit=100`)).body;
+    expect(seen).toEqual(events.filter(({ seq }: { seq: number }) => seq >= (seen[0]?.seq ?? 0)));
+    const said = seen
+      .filter(({ event_type }) => event_type === 'text_delta')
+      .map(({ payload }) => payload.text);
+    expect(said.join('')).toBe(WHOLE);
+  },
+);
 
 test('F15: a client that is gone without a word frees its place, and finds what it has missed (P3)', async () => {
   const { app, url, wsUrl, createSession } = await startApp({ config: { websocketHeartbeat: 0.1 } });
@@ -86,12 +105,19 @@ test('F15: a slow and sliced line to the model changes nothing, and a cut one is
     config: { model: 'openai-compatible:x' },
   });
   const socket = await TestSocket.open(wsUrl(await createSession({ engine_type: 'ToolChatEngine' })));
-  proxy.set({ latencyMs: 2, jitterMs: 2, slice: 61 });
+  proxy.set({ latencyMs: 2, jitterMs: 2, slice: 3 });
   models.script({ steps: TEXT });
   expect(await socket.run('prompt', { prompt: 'Hi' })).toMatchObject({
     status: 'completed',
     result: { text: WHOLE },
   });
+
+  const early = models.gate();
+  models.script({ headersGate: early });
+  const unheard = socket.run('prompt', { prompt: 'Hi' });
+  await early.reached;
+  proxy.cut();
+  expect(await unheard).toMatchObject({ status: 'failed', error: { code: 'MODEL_ERROR' } });
 
   const gate = models.gate();
   models.script({ steps: [{ text: 'Half' }, { gate }] });
@@ -131,4 +157,32 @@ test('F15: a late and broken line to the database ends no run and loses no event
     events.map((_: object, index: number) => index + 1),
   );
   expect(events.slice(-socket.events.length)).toEqual(socket.events);
+});
+
+test('F15: a line to the database on which nothing comes is UNAVAILABLE in bounded time, and is given up for a new one (P2)', async () => {
+  const { url: databaseUrl } = await testDatabase();
+  const proxy = await startProxy(targetOf(databaseUrl));
+  const { url, createSession } = await startApp({
+    config: { databaseUrl: through(databaseUrl, proxy.port), databaseTimeout: 0.5, runLease: 30 },
+  });
+  const events = `${url}/api/sessions/${await createSession()}/events`;
+  const publish = (event_id: string) => call('POST', events, { event_type: 'custom:a', event_id });
+  expect((await publish('one')).status).toBe(201);
+
+  proxy.set({ flow: 'swallow' });
+  proxy.accept = 'swallow';
+  const waiting = [publish('two'), call('GET', events)];
+  const ready = call('GET', `${url}/health/ready`);
+  expect((await call('GET', `${url}/health/live`)).status).toBe(200);
+
+  for (const answer of await Promise.all(waiting)) {
+    expect(answer).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+  }
+  expect((await ready).status).toBe(503);
+  proxy.heal();
+  expect((await publish('two')).status).toBe(201);
+  expect((await publish('three')).status).toBe(201);
+  const { body } = await call('GET', events);
+  expect(body.events.map(({ seq }: { seq: number }) => seq)).toEqual([1, 2, 3]);
+  expect((await call('GET', `${url}/health/ready`)).status).toBe(200);
 });

@@ -1,26 +1,44 @@
 /** F16: the model hangs, trickles, floods, sends what cannot be read, drops or refuses; through the whole server. */
 import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
 import { expect, test } from 'vitest';
-import { startModelApp } from '../helpers/model-app.ts';
+import { logLines } from '../../packages/server/test/extensibility/log-lines.ts';
+import { tempDir } from '../helpers/app.ts';
+import { startServer } from '../helpers/child-server.ts';
+import { startModelApp, startTestModels } from '../helpers/model-app.ts';
 import type { ModelScript, ModelServer } from '../helpers/model-server.ts';
 import { call } from '../helpers/rest.ts';
 import { TestStream } from '../helpers/sse-client.ts';
 import { TestSocket } from '../helpers/ws-client.ts';
+import { peakMemory } from './f16-memory.ts';
 import { faults } from './model-faults.ts';
+import type { Fault } from './tcp-pipe.ts';
+import { startProxy } from './tcp-proxy.ts';
 
 const SECRET = 'sk-secret-0123456789';
+const MIB = 1024 * 1024;
+/** Characters that one answer may have. */
+const MAX_ANSWER = 8 * MIB;
+const CANCEL_BOUND_MS = 2000;
 
-async function start(config: object = {}) {
-  const app = await startModelApp({ env: { OPENAI_API_KEY: SECRET }, config });
+const targetOf = (url: string) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) });
+
+async function start(config: object = {}, env: Record<string, string> = {}) {
+  const logs = logLines('debug');
+  const app = await startModelApp({
+    env: { OPENAI_API_KEY: SECRET, ...env },
+    config,
+    logger: logs.logger as Logger,
+  });
   const id = await app.createSession({ engine_type: 'ToolChatEngine' });
   const socket = await TestSocket.open(app.wsUrl(id));
   const commands = `${app.url}/api/sessions/${id}/commands`;
   const prompt = (run_id = randomUUID()) => ({ command: 'prompt', parameters: { prompt: 'Hi' }, run_id });
-  return { ...app, id, socket, commands, prompt };
+  return { ...app, id, socket, commands, prompt, logs };
 }
 
 /** The session goes on as if nothing had been. */
-async function expectGoesOn({ models, socket }: Awaited<ReturnType<typeof start>>) {
+async function expectGoesOn({ models, socket }: { models: ModelServer; socket: TestSocket }) {
   models.script({ steps: [{ text: 'Fine again.' }] });
   expect(await socket.run('prompt', { prompt: 'And now?' })).toMatchObject({
     status: 'completed',
@@ -29,19 +47,24 @@ async function expectGoesOn({ models, socket }: Awaited<ReturnType<typeof start>
 }
 
 test.each<[string, ModelScript, RegExp]>([
-  ['half a JSON', faults.halfJson('Half'), /./],
-  ['an end without an end', faults.stop('Half'), /./],
-  ['a dropped connection', faults.drop('Half'), /./],
+  ['half a JSON', faults.halfJson('Half'), /a chunk that cannot be understood/],
+  ['an end without a reason', faults.stop('Half'), /before the answer was complete/],
+  ['a dropped connection', faults.drop('Half'), /before the answer was complete/],
   [
     'an error in the stream',
     { steps: [{ text: 'Half' }, { error: { message: 'overloaded' } }] },
     /overloaded/,
   ],
   ['429 with Retry-After', faults.busy(7), /Slow down/],
-  ['500', { status: 500, error: { message: 'Broken inside' } }, /Broken inside/],
+  ['500', { status: 500, error: { message: 'Broken inside' } }, /answered 500: Broken inside/],
+  [
+    '401 that quotes the key',
+    { status: 401, error: { message: `Wrong key ${SECRET}` } },
+    /Wrong key \[redacted\]/,
+  ],
 ])('F16: %s is a MODEL_ERROR that says what happened, on every transport (P6)', async (_, script, text) => {
   const server = await start();
-  const { models, socket, commands, url, id, prompt } = server;
+  const { models, socket, commands, url, id, prompt, logs } = server;
   const body = prompt();
   models.script(script);
   const stream = await TestStream.open(commands, { method: 'POST', body });
@@ -61,12 +84,13 @@ test.each<[string, ModelScript, RegExp]>([
   expect(events.filter((type) => type === 'message_discarded')).toHaveLength(begun);
   const { messages } = (await call('GET', `${url}/api/sessions/${id}/messages`)).body;
   expect(messages.map(({ role }: { role: string }) => role)).toEqual(['user', 'user']);
-  const seen = JSON.stringify([overSocket, overRest.body, stream.events]);
+  const seen = JSON.stringify([socket.frames, overRest.body, stream.events]);
   expect(seen).not.toMatch(/sk-secret|node_modules|\.ts:\d/);
+  expect(JSON.stringify(logs.lines)).not.toContain(SECRET);
   await expectGoesOn(server);
 });
 
-test('F16: text that is no UTF-8 arrives as text, marked where it could not be read', async () => {
+test('F16: text that is no UTF-8 arrives as text, marked where it could not be read (P6)', async () => {
   const server = await start();
   server.models.script(faults.badUtf8());
   const { status, result } = await server.socket.run('prompt', { prompt: 'Hi' });
@@ -74,7 +98,7 @@ test('F16: text that is no UTF-8 arrives as text, marked where it could not be r
   await expectGoesOn(server);
 });
 
-test('F16: an answer that trickles byte by byte is the answer', async () => {
+test('F16: an answer that trickles byte by byte is the answer (P1)', async () => {
   const { models, socket } = await start();
   const text = 'Ünïcode, and 漢字, one byte at a time. ';
   models.script(faults.trickle(text.repeat(5)));
@@ -96,30 +120,39 @@ test.each<[string, (models: ModelServer) => ModelScript]>([
   await expectGoesOn(server);
 });
 
-test.each<[string, (models: ModelServer) => ModelScript]>([
-  ['hangs before its headers', (models) => faults.hang(models)],
-  ['hangs in the middle', (models) => faults.stall(models, 'Half')],
-  ['floods', () => faults.flood(200 * 1024 * 1024)],
-])('F16: cancelling ends a run whose model %s, and reaches the model (P6)', async (_, script) => {
-  const server = await start();
-  const { models, socket, commands, url, id, prompt } = server;
-  const body = prompt();
-  models.script(script(models));
-  await call('POST', commands, body, { prefer: 'respond-async' });
-  const request = await models.received(1);
+test.each<[string, (models: ModelServer) => ModelScript, Partial<Fault>]>([
+  ['hangs before its headers', (models) => faults.hang(models), {}],
+  ['hangs in the middle', (models) => faults.stall(models, 'Half'), {}],
+  ['trickles', () => faults.flood(MAX_ANSWER), { slice: 1, bytesPerSecond: 1000 }],
+  ['floods', () => faults.flood(MAX_ANSWER), {}],
+])(
+  'F16: cancelling ends a run whose model %s within 2 seconds, and reaches the model (P6)',
+  async (_, script, fault) => {
+    const models = await startTestModels();
+    const line = await startProxy(targetOf(models.baseUrl));
+    const { socket, commands, url, id, prompt } = await start({}, { OPENAI_BASE_URL: `${line.url()}/v1` });
+    const body = prompt();
+    line.set(fault, 'toClient');
+    models.script(script(models));
+    await call('POST', commands, body, { prefer: 'respond-async' });
+    const request = await models.received(1);
+    const began = performance.now();
 
-  const cancelled = await call('POST', `${url}/api/sessions/${id}/runs/${body.run_id}/cancel`);
+    const cancelled = await call('POST', `${url}/api/sessions/${id}/runs/${body.run_id}/cancel`);
 
-  expect(cancelled.status).toBe(200);
-  await request.closed;
-  expect((await call('GET', `${url}/api/sessions/${id}/runs/${body.run_id}`)).body.status).toBe('cancelled');
-  await expectGoesOn({ ...server, socket });
-});
+    expect(cancelled.status).toBe(200);
+    await request.closed;
+    expect(performance.now() - began).toBeLessThan(CANCEL_BOUND_MS);
+    const { status } = (await call('GET', `${url}/api/sessions/${id}/runs/${body.run_id}`)).body;
+    expect(status).toBe('cancelled');
+    line.heal();
+    await expectGoesOn({ models, socket });
+  },
+);
 
-test('F16: a flood arrives whole, is held back by who reads it, and disturbs no other session (P1, P3)', async () => {
+test('F16: the largest answer arrives whole, in order, and disturbs no other session (P1, P3)', async () => {
   const { models, socket, url, wsUrl, createSession } = await start();
-  const size = 8 * 1024 * 1024;
-  models.script(faults.flood(size));
+  models.script(faults.flood(MAX_ANSWER));
   const flooded = socket.run('prompt', { prompt: 'Hi' });
   await socket.findEvent('text_delta');
   const other = await TestSocket.open(wsUrl(await createSession({ engine_type: 'ToolChatEngine' })));
@@ -130,17 +163,40 @@ test('F16: a flood arrives whole, is held back by who reads it, and disturbs no 
     result: { text: 'Calm.' },
   });
   expect((await call('GET', `${url}/health/live`)).status).toBe(200);
-  expect(await flooded).toMatchObject({ status: 'completed' });
-  const { payload } = await socket.findEvent('message_completed', (await flooded).run_id).then(() => {
-    const completed = socket.events.findLast(({ event_type }) => event_type === 'message_completed');
-    return completed;
-  });
+  const { status, run_id } = await flooded;
+  expect(status).toBe('completed');
+  await socket.findEvent('run_finished', run_id);
   const text = socket.events
     .filter(({ event_type }) => event_type === 'text_delta')
-    .map((event) => event.payload.text)
+    .map(({ payload }) => payload.text)
     .join('');
-  expect(text.length).toBeGreaterThanOrEqual(size);
+  expect(text).toHaveLength(MAX_ANSWER);
+  const { payload } = socket.events.findLast(({ event_type }) => event_type === 'message_completed');
   expect(payload.parts).toEqual([{ type: 'text', text }]);
   const seqs = socket.events.map(({ seq }) => seq as number);
   expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
+});
+
+test('F16: an answer without an end is a MODEL_ERROR before it takes the memory of the server (P6)', async () => {
+  const models = await startTestModels();
+  const server = await startServer({
+    OPENAI_BASE_URL: models.baseUrl,
+    LLMGINE_API_MODEL: 'openai-compatible:x',
+    LLMGINE_API_DATA_DIR: await tempDir(),
+  });
+  const { body } = await call('POST', `${server.url}/api/sessions`, { engine_type: 'ToolChatEngine' });
+  const session = `${server.url}/api/sessions/${body.session_id}`;
+  const socket = await TestSocket.open(server.wsUrl(body.session_id));
+  models.script(faults.flood(400 * MIB));
+
+  const result = await socket.run('prompt', { prompt: 'Hi' });
+
+  expect(result).toMatchObject({ status: 'failed', error: { code: 'MODEL_ERROR' } });
+  expect(result.error.message).toBe(`The model said more than ${MAX_ANSWER} characters`);
+  await models.requests[0]?.closed;
+  await socket.findEvent('message_discarded', result.run_id);
+  expect((await call('GET', `${session}/messages`)).body.messages).toHaveLength(1);
+  expect((await call('GET', `${server.url}/health/live`)).status).toBe(200);
+  expect(peakMemory(server.child)).toBeLessThan(512 * MIB);
+  await expectGoesOn({ models, socket });
 });

@@ -29,6 +29,11 @@ test('F9: a full disk is 507, reading and deleting work, and when there is room 
 
   const full = { status: 507, body: { code: 'STORAGE_FULL' } };
   expect(await publish()).toMatchObject(full);
+  const described = { metadata: { note: 'x'.repeat(10_000) } };
+  const another = () => call('POST', `${server.url}/api/sessions`, described);
+  // Smaller than what did not fit any more.
+  for (let status = 201; status === 201; ) ({ status } = await another());
+  expect(await another()).toMatchObject(full);
   const command = await call('POST', `${session(kept)}/commands`, {
     ...prompt,
     parameters: { prompt: 'x'.repeat(200_000) },

@@ -7,8 +7,12 @@ import {
   messageText,
   type Usage,
 } from '@llmgine/protocol';
+import { modelError } from '../models/model-error.ts';
 import type { FinishReason, Model, ModelRequest, ModelSink, ModelToolCall } from '../models/types.ts';
 import type { EngineContext } from './types.ts';
+
+/** Characters of one answer, which is kept whole until it ends: a model that never ends must not take all memory. */
+const MAX_ANSWER = 8 * 1024 * 1024;
 
 export interface ModelStep {
   readonly message: Message;
@@ -21,7 +25,7 @@ export interface ModelStep {
 /**
  * One call of a model as a step of the run: streams what it says into the session's log as one assistant message.
  * Emits `step_started`, the message with its deltas, and `step_finished`, which is a checkpoint. Rejects with what the
- * model rejects with; the run then withdraws the half-streamed message.
+ * model rejects with, and with `MODEL_ERROR` when the answer has no end; the run then withdraws the half-streamed message.
  */
 export async function streamModelStep(
   context: EngineContext,
@@ -35,6 +39,7 @@ export async function streamModelStep(
   const parts: MessagePart[] = [];
   const toolCalls: ModelToolCall[] = [];
   let started = false;
+  let length = 0;
 
   const begin = () => {
     if (started) return;
@@ -43,12 +48,18 @@ export async function streamModelStep(
   };
   const piece = (type: 'text' | 'reasoning', text: string): boolean => {
     if (text === '') return true;
+    length += text.length;
+    // The model then asks for room, and hears that there is none.
+    if (length > MAX_ANSWER) return false;
     begin();
     appendText(parts, type, text);
     return context.emit({
       event_type: type === 'text' ? 'text_delta' : 'reasoning_delta',
       payload: { message_id: messageId, text },
     });
+  };
+  const checkLength = () => {
+    if (length > MAX_ANSWER) throw modelError(`The model said more than ${MAX_ANSWER} characters`);
   };
   const sink: ModelSink = {
     text: (delta) => piece('text', delta),
@@ -64,11 +75,15 @@ export async function streamModelStep(
       });
       return true;
     },
-    drain: () => context.drain(),
+    drain: async () => {
+      checkLength();
+      await context.drain();
+    },
   };
 
   context.emit({ event_type: 'step_started', payload: { step, model: model.id } });
   const { finishReason, usage } = await model.stream(request, sink, context.signal);
+  checkLength();
   begin();
   const message: Message = {
     message_id: messageId,
