@@ -15,6 +15,7 @@ export type EventListener = (events: readonly LogEvent[]) => void;
  * let a listener that throws disturb the publisher or other listeners.
  */
 export interface Cluster {
+  /** No events at all mean: there may be some that were not published, look into the log. */
   publish(sessionId: string, events: readonly LogEvent[]): void;
   /** Returns the function that ends the subscription. */
   subscribe(sessionId: string, listener: EventListener): () => void;

@@ -93,6 +93,8 @@ export class Execution {
   readonly #attempt: number;
   readonly #parked = Promise.withResolvers<'parked'>();
   #began = performance.now();
+  /** Something could not be recorded at first. */
+  #hasRetried = false;
   readonly #abandoned = new AbortController();
   #cause: unknown;
 
@@ -156,7 +158,7 @@ export class Execution {
     const { run } = this;
     try {
       const start = await this.#start();
-      if (!start.ok) return start.reason !== 'fenced';
+      if (start !== 'started') return start !== 'fenced';
       this.#began = performance.now();
       const attempt = this.#attempt;
       const what = { engine: run.engineType, command: run.command };
@@ -169,11 +171,11 @@ export class Execution {
     return true;
   }
 
-  /** Refused when the run is not queued any more. */
-  #start(): Promise<AppendOutcome> {
+  /** `gone`: the run is not queued any more. */
+  async #start(): Promise<'started' | 'gone' | 'fenced'> {
     const { run } = this;
     const now = Date.now();
-    return this.#record('start', () =>
+    const outcome = await this.#record('start', () =>
       this.#options.log.append({
         session: run,
         events: this.#opening(now),
@@ -184,6 +186,11 @@ export class Execution {
         ],
       }),
     );
+    if (outcome.ok) return 'started';
+    if (outcome.reason !== 'run_not_in_state') return outcome.reason === 'fenced' ? 'fenced' : 'gone';
+    // It may have been committed by an attempt that failed all the same; nobody else begins this one.
+    const row = this.#hasRetried ? await this.#options.storage.getRun(run, run.runId) : null;
+    return row?.status === 'running' && row.attempt === this.#attempt ? 'started' : 'gone';
   }
 
   #opening(now: number): NewEvent[] {
@@ -374,6 +381,7 @@ export class Execution {
       try {
         return await append();
       } catch (error) {
+        this.#hasRetried = true;
         if (attempt > 0 && this.#abandoned.signal.aborted) throw error;
         const wait = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] as number;
         this.#logger.error({ err: error, retry_ms: wait }, `the ${what} of the run cannot be written yet`);

@@ -36,7 +36,7 @@ async function recover(run: RunRow, options: RecoveryOptions): Promise<void> {
   const canGoOn =
     !interrupted || (options.engines.isResumable(run.engineType) && recoveries < MAX_RECOVERIES);
   const events = interrupted ? await withdrawal(run, options.storage) : [];
-  const writes: Write[] = [{ kind: 'recover_run', runId, attempt }];
+  const writes: Write[] = [{ kind: 'recover_run', runId, attempt, openSeq: run.openSeq }];
   if (!canGoOn) {
     const end = await interruption(run, options.storage);
     events.push(...end.events);

@@ -62,7 +62,9 @@ export class RunResults {
     let wake = Promise.withResolvers<void>();
     const leave = [
       this.#cluster.subscribe(key.sessionId, (events) => {
-        if (events.some((event) => event.runId === runId && eventTypes.includes(event.eventType))) {
+        const isHere = events.some((event) => event.runId === runId && eventTypes.includes(event.eventType));
+        // None: there may be some that nobody was told of.
+        if (isHere || events.length === 0) {
           wake.resolve();
         }
       }),

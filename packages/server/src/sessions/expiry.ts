@@ -64,6 +64,7 @@ export class Expiry {
   async sweep(): Promise<void> {
     const { storage, clock, timeoutMs } = this.#options;
     if (timeoutMs === 0 || this.#stopped) return;
+    let began = clock.now();
     try {
       for (;;) {
         // Before each slice: sessions may have been touched since the one before it.
@@ -72,24 +73,31 @@ export class Expiry {
           return;
         }
         if (this.#stopped) return;
-        const expired = await storage.expireSessions(clock.now() - timeoutMs, EXPIRE_SLICE);
+        began = clock.now();
+        const expired = await storage.expireSessions(began - timeoutMs, EXPIRE_SLICE);
         for (const key of expired) this.#options.onExpired(key);
         if (expired.length > 0) this.purge();
         if (expired.length < EXPIRE_SLICE) break;
         await nextTurn();
       }
-      await this.look();
+      await this.look(began);
     } catch (error) {
       this.#options.report('expire sessions', error);
       this.#arm(clock.now() + RETRY_MS);
     }
   }
 
-  /** What expires next may have been made by another process, which is gone. Rejects when the storage fails. */
-  async look(): Promise<void> {
-    const { storage, timeoutMs } = this.#options;
+  /**
+   * What expires next may have been made by another process, which is gone. `began`: when those that were due then have
+   * been expired. Rejects when the storage fails.
+   */
+  async look(began = Number.NEGATIVE_INFINITY): Promise<void> {
+    const { storage, timeoutMs, clock } = this.#options;
     const next = timeoutMs === 0 ? null : await storage.nextExpiry();
-    if (next !== null) this.#arm(next + timeoutMs);
+    if (next === null) return;
+    // What is due and was not expired is held by somebody.
+    const isHeld = next + timeoutMs < began;
+    this.#arm(isHeld ? clock.now() + RETRY_MS : next + timeoutMs);
   }
 
   /** Removes the rows of sessions deleted until now in slices, with the event loop free in between. */

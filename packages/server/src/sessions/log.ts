@@ -49,6 +49,8 @@ export class SessionLog {
   #flushing = false;
   #urgent = false;
   #lastCommit = 0;
+  /** Sessions of appends that failed: what was committed all the same was told to nobody. */
+  readonly #doubtful = new Set<string>();
   #idle: (() => void)[] = [];
 
   constructor(options: SessionLogOptions) {
@@ -136,9 +138,13 @@ export class SessionLog {
         this.#cluster.publish(append.session.sessionId, committed(append, outcome));
       }
       this.#onCommit(appends.length, events, streamed);
+      this.#lookAgain();
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
-      for (const pending of batch) pending.settle(reason);
+      for (const pending of batch) {
+        this.#doubtful.add(pending.sessionId);
+        pending.settle(reason);
+      }
     } finally {
       this.#flushing = false;
       this.#lastCommit = performance.now();
@@ -150,6 +156,12 @@ export class SessionLog {
         for (const resolve of waiting) resolve();
       }
     }
+  }
+
+  /** The storage answers again: whoever follows a session that is in doubt reads what there is. */
+  #lookAgain(): void {
+    for (const sessionId of this.#doubtful) this.#cluster.publish(sessionId, []);
+    this.#doubtful.clear();
   }
 
   /** Events after a cursor, or from the beginning of what is kept. Throws `INVALID_CURSOR` and `SESSION_NOT_FOUND`. */

@@ -33,6 +33,10 @@ export class PendingAppend {
     this.#options = options;
   }
 
+  get sessionId(): string {
+    return this.#session.sessionId;
+  }
+
   /** True until the log has taken it for a commit. */
   get open(): boolean {
     return !this.#taken;

@@ -48,6 +48,8 @@ export class Subscription {
   readonly #leave: () => void;
   #state: 'new' | 'live' | 'reading' | 'full' | 'closed' = 'new';
   #resuming = false;
+  /** Something may have been committed that nobody told of, since the last page was asked for. */
+  #inDoubt = false;
   /** The newest event that was heard of. */
   #heard = 0;
   /** The last event delivered; set by the log before the start. */
@@ -92,7 +94,12 @@ export class Subscription {
 
   #hear(events: readonly LogEvent[]): void {
     const last = events[events.length - 1];
-    if (!last) return;
+    if (!last) {
+      // There may be some that were not published.
+      this.#inDoubt = true;
+      if (this.#state === 'live') this.#read();
+      return;
+    }
     if (last.seq > this.#heard) this.#heard = last.seq;
     if (this.#state !== 'live') return;
     this.#deliver(events);
@@ -125,6 +132,7 @@ export class Subscription {
   async #readPages(): Promise<void> {
     try {
       while (this.#state === 'reading') {
+        this.#inDoubt = false;
         const page = await this.#storage.readEvents(this.#key, this.position, PAGE, PAGE_SIZE);
         if (this.#state !== 'reading') return;
         if (!page || page.floorSeq > this.position) {
@@ -139,7 +147,7 @@ export class Subscription {
         const newest = Math.max(this.#heard, page.headSeq);
         const behind = page.events.length > 0 ? this.position < newest : this.#heard > page.headSeq;
         // Whatever is committed from here on is heard, because hearing and this line run in one thread.
-        if (behind) {
+        if (behind || this.#inDoubt) {
           // A sink that always has room, like one that shows little of what it takes, must not hold the event loop.
           await nextTurn();
           continue;

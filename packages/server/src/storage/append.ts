@@ -52,7 +52,13 @@ export type Write =
    * `run_not_in_state` unless it is queued or running, this is its attempt, and its owner is gone. Counts in `recoveries`
    * when it was running. Closes its open message.
    */
-  | { readonly kind: 'recover_run'; readonly runId: string; readonly attempt: number }
+  | {
+      readonly kind: 'recover_run';
+      readonly runId: string;
+      readonly attempt: number;
+      /** Refused, too, when this is not its open message any more: what was read before is out of date. */
+      readonly openSeq?: number | null;
+    }
   /**
    * Refused with `run_not_in_state` unless the run is in one of `from`, and with `request_pending` while one of its
    * requests is pending: they are resolved before, in the same append. Also closes the run's open message.

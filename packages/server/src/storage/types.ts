@@ -103,7 +103,8 @@ export interface Storage {
    * before. Order inside a session is the order of the
    * batch. Sequence numbers of a session MUST grow by exactly one and MUST NOT be visible before the commit. A refused
    * append MUST change nothing and MUST NOT affect the others. Rejects only when the storage itself fails
-   * (`STORAGE_FULL`, `UNAVAILABLE`), and then nothing of the batch was applied.
+   * (`STORAGE_FULL`, `UNAVAILABLE`). Then nothing of the batch was applied, or, where the answer to a commit was lost and
+   * could not be had in time, all of it may have been.
    */
   append(batch: readonly Append[]): Promise<readonly AppendOutcome[]>;
 

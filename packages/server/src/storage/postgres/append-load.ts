@@ -179,9 +179,13 @@ async function livingOwners(db: Db, drafts: ReadonlyMap<number, SessionDraft>): 
   const boots = [...drafts.values()].flatMap(({ before }) =>
     [...before.runs.values()].map(({ boot }) => boot),
   );
-  const { rows } = await sql<{ boot: number }>`
-    select boot from processes where boot = any(${boots.filter((boot) => boot !== null)}::bigint[])
-      and expires_at > clock_timestamp() for share
+  // Compared after the lock: one that is being renewed has to be waited for.
+  const { rows } = await sql<{ boot: number; alive: boolean }>`
+    with named as materialized (
+      select boot, expires_at from processes
+      where boot = any(${boots.filter((boot) => boot !== null)}::bigint[]) for share
+    )
+    select boot, expires_at > clock_timestamp() as alive from named
   `.execute(db);
-  return new Set(rows.map(({ boot }) => boot));
+  return new Set(rows.filter(({ alive }) => alive).map(({ boot }) => boot));
 }

@@ -15,6 +15,8 @@ import { type AppendDraft, applyWrites } from './writes.ts';
 
 const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 500;
+/** How much longer than for anything else it is looked whether a batch was committed: its events are told of by nobody else. */
+const DOUBT_FACTOR = 3;
 
 /**
  * The hot path: five statements, whatever the number of deltas.
@@ -45,18 +47,25 @@ export class Appends {
   async #apply(batch: readonly Append[], boot: number): Promise<readonly AppendOutcome[]> {
     if (batch.length === 0) return [];
     const number = ++this.#batches;
-    const giveUpAt = performance.now() + this.#database.timeoutMs;
+    const began = performance.now();
+    /** A try came as far as its commit, and no later one has seen what became of it. */
+    let isDoubtful = false;
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#database.transaction(async (db) => {
           const committed = attempt > 0 && (await findCommitted(db, boot, number));
-          return committed || applyBatch(db, batch, boot, number);
+          if (committed) return committed;
+          isDoubtful = false;
+          const outcomes = await applyBatch(db, batch, boot, number);
+          isDoubtful = true;
+          return outcomes;
         });
       } catch (error) {
         // Another process may have kept an answer of the same key in between.
         if (!isTransient(error) && !violates(error, IDEMPOTENCY_KEY)) throw error;
         const wait = Math.min(FIRST_DELAY_MS * 2 ** attempt, MAX_DELAY_MS) * (0.5 + Math.random() / 2);
-        if (performance.now() + wait >= giveUpAt) throw error;
+        const patience = this.#database.timeoutMs * (isDoubtful ? DOUBT_FACTOR : 1);
+        if (performance.now() + wait >= began + patience) throw error;
         await delay(wait);
       }
     }

@@ -77,10 +77,14 @@ export function releaseRun(append: AppendDraft, { runId, elapsedMs }: WriteOf<'r
   return undefined;
 }
 
-export function recoverRun(append: AppendDraft, { runId, attempt }: WriteOf<'recover_run'>): Refused {
+export function recoverRun(
+  append: AppendDraft,
+  { runId, attempt, openSeq }: WriteOf<'recover_run'>,
+): Refused {
   const run = find(append, runId);
   const { boot, living } = append.batch;
   if (run?.status !== 'queued' && run?.status !== 'running') return 'run_not_in_state';
+  if (openSeq !== undefined && run.open_seq !== openSeq) return 'run_not_in_state';
   if (run.attempt !== attempt || (run.boot !== null && living.has(run.boot))) return 'run_not_in_state';
   const recoveries = run.recoveries + (run.status === 'running' ? 1 : 0);
   change(append, runId, run, { status: 'queued', boot, recoveries, open_seq: null });

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 
-/** An entry of an index has at most 2.7 kB, and some indices hold two such columns. */
+/** Bytes: an entry of an index has at most 2.7 kB, and some indices hold two such columns. */
 const MAX_INDEXED = 500;
 
 export function encode(text: string): string {
@@ -27,6 +27,6 @@ export function decodeNullable(text: string | null): string | null {
 /** For texts of any length that are looked up and never read: a long one is its digest, which no other text looks like. */
 export function indexed(text: string): string {
   const encoded = encode(text);
-  if (encoded.length <= MAX_INDEXED) return encoded;
+  if (Buffer.byteLength(encoded) <= MAX_INDEXED) return encoded;
   return `\u0001${createHash('sha256').update(encoded).digest('hex')}`;
 }

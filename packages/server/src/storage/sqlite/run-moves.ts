@@ -71,7 +71,13 @@ export class RunMoves {
     return changed === 0 ? 'run_not_in_state' : undefined;
   }
 
-  recover({ session }: AppendState, { runId, attempt }: WriteOf<'recover_run'>): AppendRefusal | undefined {
+  recover(
+    { session }: AppendState,
+    { runId, attempt, openSeq }: WriteOf<'recover_run'>,
+  ): AppendRefusal | undefined {
+    if (openSeq !== undefined && this.#runs.find(session, runId)?.open_seq !== openSeq) {
+      return 'run_not_in_state';
+    }
     const changed = this.#recover.run({ session, runId, attempt, boot: this.#boot });
     return changed === 0 ? 'run_not_in_state' : undefined;
   }
