@@ -46,7 +46,17 @@ async function start() {
   const failNext = (code: 'STORAGE_FULL' | 'UNAVAILABLE', kind: Write['kind'] | null = null) => {
     faults.push({ kind, commit: () => Promise.reject(new ApiError(code)) });
   };
-  return { ...app, id, sender, watcher, stream, holdNext, failNext };
+  /** It is committed, and nobody hears so. */
+  const loseNext = (kind: Write['kind']) => {
+    faults.push({
+      kind,
+      commit: async (commit) => {
+        await commit();
+        throw new ApiError('UNAVAILABLE');
+      },
+    });
+  };
+  return { ...app, id, sender, watcher, stream, holdNext, failNext, loseNext };
 }
 
 const prompt = () => ({ command: 'prompt', parameters: { prompt: 'Hello' }, run_id: randomUUID() });
@@ -102,6 +112,25 @@ test('F10: nobody hears that a run has ended before that is committed (P2, P6)',
   await watcher.findEvent('run_finished');
   await stream.findEvent('run_finished');
 });
+
+test.each(['start_run', 'finish_run'] as const)(
+  'F10: a run goes on, ends once and is seen to end, when the answer to its %s is lost (P3, P6)',
+  async (kind) => {
+    const { sender, watcher, stream, loseNext } = await start();
+    loseNext(kind);
+
+    const result = await sender.run('prompt', { prompt: 'Hello' });
+
+    expect(result).toMatchObject({ status: 'completed' });
+    await watcher.findEvent('run_finished', result.run_id);
+    await stream.findEvent('run_finished', result.run_id);
+    const types = watcher.events.map(({ event_type }) => event_type);
+    expect(types.filter((type) => type === 'run_started')).toHaveLength(1);
+    expect(types.filter((type) => type === 'run_finished')).toHaveLength(1);
+    const seqs = watcher.events.map(({ seq }) => seq as number);
+    expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
+  },
+);
 
 test('F10: a run whose commit fails in the middle fails, once, and the session goes on (P1, P6)', async () => {
   const { sender, watcher, failNext } = await start();

@@ -10,6 +10,7 @@ import {
   event,
   NO_LIMIT,
   newSession,
+  OWNER,
   resolveRequest,
   startedRun,
 } from '../../../../tests/contracts/storage/fixtures.ts';
@@ -117,5 +118,23 @@ it('whatever people ask and answer is found as it was', async () => {
     claimedBy: NASTY,
     resolution: { by: NASTY, reason: NASTY, value: NASTY },
   });
+  await storage.close();
+});
+
+it('metadata in a script of three bytes a character fits the index, however long', async () => {
+  const { url } = await testDatabase();
+  const storage = await openForTest(url);
+  // Text that does not compress, as an index would.
+  const text = (seed: number) =>
+    Array.from({ length: 500 }, (_, n) => String.fromCodePoint(0x4e00 + ((seed + n * 7919) % 20_000))).join(
+      '',
+    );
+  const [key, value] = [text(1), text(2)];
+  const session = await createSession(storage, { metadata: { [key]: value } });
+
+  const page = await storage.listSessions(OWNER, { ...ALL, metadata: { [key]: value } });
+
+  expect(page.sessions.map(({ sessionId }) => sessionId)).toEqual([session.sessionId]);
+  expect(page.sessions[0]?.metadata).toEqual({ [key]: value });
   await storage.close();
 });
