@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '@llmgine/protocol';
 import { sql } from 'kysely';
 import { StorageOpenError, storageClosed } from '../errors.ts';
@@ -44,6 +45,9 @@ const MIGRATION_TIMEOUT_MS = 3_600_000;
 const MIGRATION_POOL = 2;
 /** A database that answers, answers this fast. */
 const CHECK_TIMEOUT_MS = 2000;
+/** Of what may be done twice, within some 300 ms: connections that are cut come in groups. */
+const MAX_ATTEMPTS = 5;
+const RETRY_MS = 10;
 /** A database that does not answer keeps no process from ending: the lease runs out by itself. */
 const MAX_CLOSE_MS = 3000;
 
@@ -323,11 +327,16 @@ export class PostgresStorage implements Storage {
   /** For what may be done twice: a connection that died meanwhile is nothing that anybody has to see. */
   #again<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#do(async () => {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isTransient(error) || this.#closed) throw error;
-        return work();
+      const giveUpAt = performance.now() + this.#database.timeoutMs;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await work();
+        } catch (error) {
+          const wait = RETRY_MS * 2 ** attempt;
+          const isLast = attempt === MAX_ATTEMPTS || performance.now() + wait >= giveUpAt;
+          if (isLast || !isTransient(error) || this.#closed) throw error;
+          await delay(wait);
+        }
       }
     });
   }
