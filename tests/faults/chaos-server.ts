@@ -3,6 +3,7 @@
  * environment. It has no net under it: a rejection that nobody handles ends it.
  */
 import { appendFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { setTimeout as later } from 'node:timers/promises';
 import { APIConfig, createApp, defineTool, ExtensibleAPIFactory } from '@llmgine/api';
 import { z } from 'zod';
@@ -19,7 +20,8 @@ function counting(tool: string, idempotent: boolean, approval = false) {
     idempotent,
     approval,
     async execute(_args, { toolCallId, runId }) {
-      const execution = { tool, tool_call_id: toolCallId, run_id: runId, idempotent, at: Date.now() };
+      const call = { tool, tool_call_id: toolCallId, run_id: runId };
+      const execution = { ...call, idempotent, approval, at: Date.now() };
       // Synchronous: what is done is done when the process is killed.
       if (file !== undefined) appendFileSync(file, `${JSON.stringify(execution)}\n`);
       await later(delay);
@@ -31,8 +33,20 @@ function counting(tool: string, idempotent: boolean, approval = false) {
 const apiFactory = new ExtensibleAPIFactory()
   .registerTool(counting('count', false))
   .registerTool(counting('count_idempotent', true))
-  .registerTool(counting('count_approved', false, true));
+  .registerTool(counting('count_approved', false, true))
+  .registerTool(
+    defineTool({
+      name: 'count_client',
+      description: 'Counts, in the client that claims it',
+      parameters: z.object({ ask: z.boolean() }),
+      result: z.object({ counted: z.string(), by: z.string() }),
+      client: true,
+      approval: ({ ask }) => ask,
+    }),
+  );
 
 const app = await createApp({ config: new APIConfig(), apiFactory });
 process.once('SIGTERM', () => void app.close());
 await app.listen();
+// Killed, it has no other time for it.
+flushCompileCache();

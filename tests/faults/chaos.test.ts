@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Answer } from '@llmgine/protocol';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../helpers/app.ts';
 import { startTestModels } from '../helpers/model-app.ts';
@@ -17,9 +16,10 @@ import { EXECUTIONS_FILE, readExecutions, TOOL_DELAY } from './executions.ts';
 import { type FinalLog, finalLog } from './final-log.ts';
 import { History } from './history.ts';
 import { keepOnFailure } from './keep.ts';
-import { randomMoment } from './moments.ts';
+import { randomMoment, somethingIsAsked } from './moments.ts';
 import { chaosRandom, chaosRounds, type Random } from './random.ts';
 import { ReconnectingClient } from './reconnecting-client.ts';
+import { Respondent } from './respondent.ts';
 import { startProxy } from './tcp-proxy.ts';
 import { toolConversation } from './tool-conversation.ts';
 
@@ -27,13 +27,17 @@ import { toolConversation } from './tool-conversation.ts';
 const ROUNDS = chaosRounds(10);
 const CLIENTS = ['anna', 'ben', 'cleo'];
 /** Where a server is killed: anywhere in what a round does, and sometimes after it. */
-const MOMENT = { events: 120, ms: 500 };
+const MOMENT = { events: 120, ms: 400 };
 /** Of the models: a run takes long enough to be hit. */
-const SPEED = { slice: 100, bytesPerSecond: 60_000 };
+const SPEED = { slice: 100, bytesPerSecond: 90_000 };
 /** Between the clients and the server. */
 const DISTANCE = { latencyMs: 5, jitterMs: 15 };
-const NOTES = 8;
-const TOOLS = ['count', 'count_idempotent', 'count_approved'];
+/** Milliseconds that people think at most. */
+const THINKING = 60;
+/** After something was asked: on the way of its run into the park, and in it. */
+const PARKING = { events: 20, ms: 60 };
+const NOTES = 6;
+const TOOLS = ['count', 'count_idempotent', 'count_approved', 'count_client'];
 
 interface TestStorage {
   readonly env: Record<string, string>;
@@ -70,7 +74,7 @@ describe.each(STORAGES)('on %s', (name, startStorage) => {
       const [random, history] = [chaosRandom(), new History()];
       const storage = await startStorage();
       const conversation = await startConversation(storage, history, random);
-      const { server, network, session, clients, executions } = conversation;
+      const { server, network, session, clients, people, executions } = conversation;
       const found: { violations?: readonly string[]; log?: FinalLog } = {};
       keepOnFailure(`kill -9 on ${name}`, random, history, () => ({
         ...found,
@@ -79,18 +83,28 @@ describe.each(STORAGES)('on %s', (name, startStorage) => {
       }));
 
       const work: Promise<unknown>[] = [];
+      let killsWhileAsked = 0;
       for (let round = 1; round <= ROUNDS; round++) {
         const turn = Promise.all(clients.map((client) => takeTurn(client, round, random.fork())));
         work.push(turn);
         turn.catch(() => {});
-        await randomMoment(random, history, MOMENT);
+        // Nobody answers: what is asked is still open when the server is killed.
+        const isHeld = round % 3 === 2;
+        if (isHeld) {
+          for (const person of people) person.hold();
+          const asked = somethingIsAsked(history).then(() => true);
+          if (await Promise.race([asked, Promise.all(work).then(() => false)])) killsWhileAsked++;
+        }
+        await randomMoment(random, history, isHeld ? PARKING : MOMENT);
         // What is on its way is lost or arrives: the server may have done what nobody has heard of.
         if (random.chance(0.7)) network.cut();
         await server.restart();
+        for (const person of people) person.release();
         // Otherwise the next kill hits what follows from this one; a run that too many kills hit is given up.
         if (round % 4 === 0 || random.chance(0.7)) await turn;
       }
       await Promise.all(work);
+      await Promise.all(people.map((person) => person.settled()));
 
       const log = await finalLog(server.url, session);
       found.log = log;
@@ -101,6 +115,7 @@ describe.each(STORAGES)('on %s', (name, startStorage) => {
       expect(found.violations).toEqual([]);
       expect(server.crashes).toEqual([]);
       expect(server.starts).toBe(ROUNDS + 1);
+      expect(killsWhileAsked > 0).toBe(ROUNDS >= 2);
       await Promise.all(clients.map((client) => client.stop()));
       await server.kill();
       storage.verify();
@@ -121,7 +136,7 @@ async function startConversation(storage: TestStorage, history: History, random:
     LLMGINE_API_MODEL: 'openai-compatible:x',
     OPENAI_BASE_URL: `${proxy.url()}/v1`,
     [EXECUTIONS_FILE]: executions,
-    [TOOL_DELAY]: '30',
+    [TOOL_DELAY]: '20',
   });
   const body = { engine_type: 'ToolChatEngine', engine_config: { tools: TOOLS } };
   const made = history.invoke({ kind: 'create_session', client: 'test', session: null, id: 'session', body });
@@ -130,14 +145,17 @@ async function startConversation(storage: TestStorage, history: History, random:
   const network = await startProxy({ host: '127.0.0.1', port: server.port }, random.fork());
   network.set(DISTANCE);
   const url = () => `${network.url('ws')}/api/sessions/${session}/ws`;
+  const people = CLIENTS.map(() => {
+    const restUrl = () => `${network.url()}/api/sessions/${session}`;
+    return new Respondent({ history, session, url: restUrl, random: random.fork(), thinkMs: THINKING });
+  });
   const clients = await Promise.all(
-    CLIENTS.map((name) => {
-      const own = random.fork();
-      const answers = (): Answer => ({ outcome: own.chance(0.6) ? 'approved' : 'denied' });
-      return ReconnectingClient.start({ name, session, url, history, random: own, answers });
+    CLIENTS.map((name, n) => {
+      const onRequest = people[n]?.onRequest ?? null;
+      return ReconnectingClient.start({ name, session, url, history, random: random.fork(), onRequest });
     }),
   );
-  return { server, network, session, clients, executions };
+  return { server, network, session, clients, people, executions };
 }
 
 /** A prompt and events meanwhile; sometimes the client loses its connection, or changes its mind. */

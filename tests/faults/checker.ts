@@ -5,11 +5,13 @@
 import { type CheckOptions, collectFacts, type Rule } from './facts.ts';
 import type { FinalLog } from './final-log.ts';
 import type { History } from './history.ts';
+import { firstAnswerCounts } from './rules/answers.ts';
 import { oneValueEverywhere, readingsAreWhole } from './rules/logs.ts';
 import { messagesAreWhole } from './rules/messages.ts';
 import { everySendIsThereOnce, sessionsAreThere } from './rules/operations.ts';
 import { oneOrder } from './rules/order.ts';
-import { cancelsAndAnswers } from './rules/people.ts';
+import { cancelsAndPermissions } from './rules/people.ts';
+import { oneClaimAtATime, requestsAreAsLogged } from './rules/requests.ts';
 import { runsEndOnce } from './rules/runs.ts';
 import { stepsAndUsage } from './rules/steps.ts';
 import { streamsAreWhole } from './rules/streams.ts';
@@ -25,7 +27,10 @@ const RULES: readonly Rule[] = [
   runsEndOnce,
   stepsAndUsage,
   messagesAreWhole,
-  cancelsAndAnswers,
+  firstAnswerCounts,
+  requestsAreAsLogged,
+  oneClaimAtATime,
+  cancelsAndPermissions,
   toolsHaveOneEffect,
 ];
 

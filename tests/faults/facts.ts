@@ -1,5 +1,5 @@
 /** What a history and the final logs say together, arranged so that rules can look at it. */
-import { parseCursor, type SessionEvent } from '@llmgine/protocol';
+import { type EventPayload, parseCursor, type SessionEvent } from '@llmgine/protocol';
 import type { FinalLog } from './final-log.ts';
 import type { History } from './history.ts';
 
@@ -9,6 +9,8 @@ export interface SessionFacts {
   readonly epoch: string;
   readonly headSeq: number;
   readonly readings: FinalLog['readings'];
+  /** As they are listed. */
+  readonly listed: FinalLog['requests'];
   /** Of the final epoch, in order: what the final logs have, and the deltas that somebody saw before they were compacted. */
   readonly events: readonly SessionEvent[];
   /** Whether the reader of a log may do without the event of this number. */
@@ -38,7 +40,7 @@ export function collectFacts(history: History, finalLogs: readonly FinalLog[], o
   return { history, sessions, options };
 }
 
-function sessionFacts({ session, cursor, readings }: FinalLog, history: History): SessionFacts {
+function sessionFacts({ session, cursor, readings, requests }: FinalLog, history: History): SessionFacts {
   const { epoch, seq: headSeq } = parseCursor(cursor) ?? { epoch: '', seq: 0 };
   const known = new Map<number, SessionEvent>();
   for (const event of Object.values(readings).flat()) if (!known.has(event.seq)) known.set(event.seq, event);
@@ -56,6 +58,7 @@ function sessionFacts({ session, cursor, readings }: FinalLog, history: History)
     epoch,
     headSeq,
     readings,
+    listed: requests,
     events: [...known.values()].sort((a, b) => a.seq - b.seq),
     mayLack: (seq) => {
       const event = known.get(seq);
@@ -85,6 +88,30 @@ export function eventsByRun({ events }: SessionFacts): Map<string, SessionEvent[
     else runs.set(event.run_id, [event]);
   }
   return runs;
+}
+
+/** Something that a run has asked people, and what became of it. */
+export interface Asked {
+  readonly id: string;
+  readonly runId: string;
+  readonly seq: number;
+  readonly question: EventPayload<'input_requested'>;
+  readonly resolved: (EventPayload<'input_resolved'> & { readonly seq: number; readonly at: string }) | null;
+}
+
+/** By id; of what is asked or resolved twice, the first counts. */
+export function requestsOf({ events }: SessionFacts): Map<string, Asked> {
+  const requests = new Map<string, Asked>();
+  for (const { event_type, payload, seq, run_id: runId = '', created_at: at } of events) {
+    if (event_type === 'input_requested') {
+      const { request_id: id } = payload;
+      if (!requests.has(id)) requests.set(id, { id, runId, seq, question: payload, resolved: null });
+    } else if (event_type === 'input_resolved') {
+      const asked = requests.get(payload.request_id);
+      if (asked && !asked.resolved) requests.set(asked.id, { ...asked, resolved: { ...payload, seq, at } });
+    }
+  }
+  return requests;
 }
 
 /** JSON text in which the order of keys makes no difference. */

@@ -1,5 +1,5 @@
 /** The log of a session after everything has healed, read in every way that there is. */
-import { formatCursor, parseCursor, type SessionEvent } from '@llmgine/protocol';
+import { formatCursor, type InputRequest, parseCursor, type SessionEvent } from '@llmgine/protocol';
 import { call } from '../helpers/rest.ts';
 import { TestStream } from '../helpers/sse-client.ts';
 import { TestSocket } from '../helpers/ws-client.ts';
@@ -10,6 +10,8 @@ export interface FinalLog {
   readonly cursor: string;
   /** By the way it was read. They have to say the same. */
   readonly readings: Readonly<Record<string, readonly SessionEvent[]>>;
+  /** All that its runs have asked people, as they are listed. */
+  readonly requests: readonly InputRequest[];
 }
 
 /** Over REST and by resuming from the beginning, on both transports. The session MUST be quiet. */
@@ -24,7 +26,8 @@ export async function finalLog(url: string, session: string): Promise<FinalLog> 
           readSocket(url, session, origin, cursor),
           readStream(url, session, origin, cursor),
         ]);
-  return { session, cursor, readings: { rest, socket, stream } };
+  const requests = await readRequests(url, session);
+  return { session, cursor, readings: { rest, socket, stream }, requests };
 }
 
 export async function readPages(
@@ -39,6 +42,18 @@ export async function readPages(
     events.push(...body.events);
     if (!body.has_more) return { events, cursor: body.cursor };
     after = `&after=${body.cursor}`;
+  }
+}
+
+async function readRequests(url: string, session: string): Promise<InputRequest[]> {
+  const requests: InputRequest[] = [];
+  let page = '';
+  for (;;) {
+    const { status, body } = await call('GET', `${url}/api/sessions/${session}/requests?limit=100${page}`);
+    if (status !== 200) throw new Error(`the requests of ${session}: ${status} ${JSON.stringify(body)}`);
+    requests.push(...body.requests);
+    if (body.next === null) return requests;
+    page = `&cursor=${body.next}`;
   }
 }
 

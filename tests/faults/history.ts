@@ -1,7 +1,7 @@
 /** What a test did to servers and what came of it, in one order: all of it is recorded by one process. */
 import type { CommandResult, Json, JsonObject, SessionEvent } from '@llmgine/protocol';
 
-export type OperationKind = 'create_session' | 'command' | 'event' | 'answer' | 'cancel';
+export type OperationKind = 'create_session' | 'command' | 'event' | 'answer' | 'claim' | 'cancel';
 
 export interface Invocation {
   readonly kind: OperationKind;
@@ -18,6 +18,10 @@ export interface Invocation {
 export interface Acknowledgement {
   readonly cursor?: string;
   readonly session_id?: string;
+  /** Of an answer. */
+  readonly outcome?: string;
+  /** Until when a claim is good. */
+  readonly expires_at?: string;
 }
 
 export interface Operation extends Invocation {
@@ -51,6 +55,11 @@ export type Seen =
       readonly kind: 'resynced' /** Told that it had lost its place, it goes on from here. */;
       readonly cursor: string;
     }
+  | {
+      readonly kind: 'pending' /** The requests that wait for an answer at this place. */;
+      readonly cursor: string;
+      readonly requests: readonly string[];
+    }
   | { readonly kind: 'result'; readonly result: CommandResult };
 
 /** Who sees it. Of one client they are in the order in which they came. */
@@ -67,6 +76,8 @@ export interface ToolExecution {
   readonly tool_call_id: string;
   readonly run_id: string;
   readonly idempotent: boolean;
+  /** Whether somebody had to approve it. */
+  readonly approval?: boolean;
 }
 
 export class History {

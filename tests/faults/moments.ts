@@ -19,3 +19,21 @@ export async function randomMoment(random: Random, history: History, range: Mome
   if (byEvents) await Promise.race([history.moreEvents(events), later(range.ms)]);
   else await later(ms);
 }
+
+/** Resolves when somebody has seen a request to people whose end nobody has seen, now or later. */
+export function somethingIsAsked(history: History): Promise<void> {
+  const [open, resolved] = [new Set<string>(), new Set<string>()];
+  let next = 0;
+  return history.until(({ sightings }) => {
+    for (; next < sightings.length; next++) {
+      const sighting = sightings[next];
+      if (sighting?.kind !== 'event') continue;
+      const { event_type, payload } = sighting.event;
+      if (event_type === 'input_requested' && !resolved.has(payload.request_id)) open.add(payload.request_id);
+      if (event_type !== 'input_resolved') continue;
+      resolved.add(payload.request_id);
+      open.delete(payload.request_id);
+    }
+    return open.size > 0;
+  });
+}

@@ -1,6 +1,6 @@
 /** What a client has sent and nobody has answered yet, in the order in which it was sent first. */
 import { ERRORS, type ErrorCode } from '@llmgine/protocol';
-import type { OpenOperation } from './history.ts';
+import type { OpenOperation, Operation } from './history.ts';
 
 export interface Reply {
   readonly type: string;
@@ -11,6 +11,35 @@ export interface Reply {
 
 /** What a reply means: the answer, or undefined when another one follows. */
 export type Settle<T> = (reply: Reply, operation: OpenOperation) => T | undefined;
+
+/** It was refused for good. */
+export class Refused extends Error {
+  readonly code: string;
+  /** False when an earlier time of sending it may have had the effect. */
+  readonly isCertain: boolean;
+
+  constructor(code: string, message: string, isCertain: boolean) {
+    super(`${code}: ${message}`);
+    this.name = 'Refused';
+    this.code = code;
+    this.isCertain = isCertain;
+  }
+}
+
+/** The same answer again is accepted again, so these are about the answer of somebody else. */
+const OTHERS_WERE_FIRST: ReadonlySet<string> = new Set(['REQUEST_ALREADY_ANSWERED', 'REQUEST_EXPIRED']);
+
+/** Ends an operation that was sent so often. Sent before, it may have been the first time that had the effect. */
+export function refuse(open: OpenOperation, sent: number, code: string, message: string): Refused {
+  const isCertain = sent === 1 || saysWhoWasFirst(open.operation, code);
+  if (isCertain) open.failed(code);
+  else open.unknown();
+  return new Refused(code, message, isCertain);
+}
+
+function saysWhoWasFirst({ kind }: Operation, code: string): boolean {
+  return kind === 'answer' && OTHERS_WERE_FIRST.has(code);
+}
 
 interface Pending {
   readonly frame: object;
@@ -105,10 +134,7 @@ export class PendingSends {
       this.#later(() => this.#send(pending));
       return false;
     }
-    // Sent before, it may have been the first time that had the effect, which nobody has told us of.
-    if (pending.sent > 1) pending.operation.unknown();
-    else pending.operation.failed(code);
-    pending.reject(new Error(`${code}: ${message}`));
+    pending.reject(refuse(pending.operation, pending.sent, code, message));
     return true;
   }
 }

@@ -130,6 +130,31 @@ test('what is refused for the moment is sent again, for as long as its patience 
   expect(connections()).toBe(1);
 });
 
+test('sent again, a refused answer says that somebody else was first, and a refused claim says nothing', async () => {
+  const subscriptions: unknown[] = [];
+  const { url } = await startScripted((say, { type, message_id }) => {
+    if (type === 'subscribe') {
+      subscriptions.push(message_id);
+      say(message_id, { cursor: 'aaaa:0', resync_required: false });
+    } else if (subscriptions.length > 1) {
+      say(message_id, { code: 'REQUEST_ALREADY_ANSWERED', message: 'Too late' }, 'error');
+    }
+  });
+  const history = new History();
+  const client = await ReconnectingClient.start({ name: 'one', session: 's', url: () => url, history });
+  const sent = [client.answer('q1', { outcome: 'approved' }), client.claim('q2')];
+  client.drop();
+
+  expect(await Promise.allSettled(sent)).toMatchObject([
+    { reason: { code: 'REQUEST_ALREADY_ANSWERED', isCertain: true } },
+    { reason: { code: 'REQUEST_ALREADY_ANSWERED', isCertain: false } },
+  ]);
+  expect(history.operations.map(({ kind, outcome }) => [kind, outcome])).toEqual([
+    ['answer', 'failed'],
+    ['claim', 'unknown'],
+  ]);
+});
+
 test('a deleted session ends it at once', async () => {
   const { url, session, connect } = await startThroughProxy();
   const client = await connect('one', { patienceMs: 60_000 });

@@ -27,13 +27,19 @@ export interface ReconnectingClientOptions {
   readonly url: () => string;
   readonly history: History;
   readonly random?: Random;
-  /** What it answers to requests that it sees; default: nothing. */
-  readonly answers?: (request: EventPayload<'input_requested'>) => Answer | null;
+  /**
+   * Called for requests to people: for each that an event tells of, and on each connection for those that wait for an
+   * answer. So it may be called for one request more than once. Default: it does not look.
+   */
+  readonly onRequest?: ((request: SeenRequest, client: ReconnectingClient) => void) | null;
   /** Milliseconds without a connection, or of being refused, after which it gives up. Default 30 000. */
   readonly patienceMs?: number;
   /** Milliseconds of silence after which a connection is taken for dead. Default 3 000. */
   readonly silenceMs?: number;
 }
+
+/** A request to people, as an event or the history has it. */
+export type SeenRequest = EventPayload<'input_requested'> & { readonly run_id: string };
 
 /** Milliseconds between two attempts at most. */
 const MAX_BACKOFF = 50;
@@ -56,7 +62,7 @@ export class ReconnectingClient {
   private constructor(options: ReconnectingClientOptions) {
     this.#options = {
       random: new Random(0),
-      answers: () => null,
+      onRequest: null,
       patienceMs: 30_000,
       silenceMs: 3_000,
       ...options,
@@ -133,8 +139,17 @@ export class ReconnectingClient {
 
   async answer(request_id: string, answer: Answer): Promise<void> {
     const frame = { type: 'server_response', data: { request_id, ...answer } };
-    await this.#send('answer', request_id, { ...answer } as JsonObject, frame, (_reply, operation) => {
-      operation.ok();
+    await this.#send('answer', request_id, { ...answer } as JsonObject, frame, ({ data }, operation) => {
+      operation.ok({ outcome: data.outcome });
+      return true;
+    });
+  }
+
+  /** Resolves when the request is its own to execute. Rejects with `Refused`. */
+  async claim(request_id: string): Promise<void> {
+    const frame = { type: 'claim_request', data: { request_id } };
+    await this.#send('claim', request_id, {}, frame, ({ data }, operation) => {
+      operation.ok({ expires_at: data.expires_at });
       return true;
     });
   }
@@ -194,7 +209,7 @@ export class ReconnectingClient {
     };
     const onReply = (reply: Reply) => {
       const { type, data, message_id: about } = reply;
-      if (type === 'error' && (about === 'subscribe' || about === 'history')) {
+      if (type === 'error' && (about === 'subscribe' || about === 'history' || about === 'pending')) {
         connection.terminate();
       } else if (about === 'subscribe' && data.resync_required) {
         connection.send({ type: 'history', message_id: 'history' });
@@ -203,6 +218,11 @@ export class ReconnectingClient {
         ready = true;
         this.#ready.resolve();
         this.#sends.connected((frame) => connection.send(frame));
+        if (this.#options.onRequest) {
+          connection.send({ type: 'history', message_id: 'pending', data: { limit: 1 } });
+        }
+      } else if (about === 'pending') {
+        this.#sawPending(data.cursor, data.pending_requests);
       } else if (about === 'history') {
         this.#moved('resynced', data.cursor);
         subscribe();
@@ -226,9 +246,13 @@ export class ReconnectingClient {
     this.#cursor = event.cursor;
     this.#saw({ kind: 'event', event });
     if (event.event_type !== 'input_requested') return;
-    const answer = this.#options.answers(event.payload);
-    // Others may have been first, or the run may have ended.
-    if (answer) this.answer(event.payload.request_id, answer).catch(() => {});
+    this.#options.onRequest?.({ ...event.payload, run_id: event.run_id ?? '' }, this);
+  }
+
+  #sawPending(cursor: string, pending: readonly SeenRequest[]): void {
+    const requests = pending.map(({ request_id }) => request_id);
+    this.#saw({ kind: 'pending', cursor, requests });
+    for (const request of pending) this.#options.onRequest?.(request, this);
   }
 
   #moved(kind: 'subscribed' | 'resynced', cursor: string): void {

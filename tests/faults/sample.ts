@@ -1,5 +1,12 @@
 /** A history in which all is well, small enough to be read, for tests that break it in one place. */
-import type { EventPayload, EventType, JsonObject, SessionEvent } from '@llmgine/protocol';
+import type {
+  EventPayload,
+  EventType,
+  InputRequest,
+  JsonObject,
+  RequestOutcome,
+  SessionEvent,
+} from '@llmgine/protocol';
 import { expect, test } from 'vitest';
 import { check } from './checker.ts';
 import type { CheckOptions } from './facts.ts';
@@ -91,6 +98,8 @@ export class Sample {
   seen: readonly SessionEvent[] | null = null;
   /** Ways to read the log that give something else. */
   readings: Record<string, readonly SessionEvent[]> = {};
+  /** How requests are listed, when it is not as the log has them: outcomes by id, null while they wait. */
+  listed: Record<string, RequestOutcome | null> | null = null;
 
   constructor() {
     const { history } = this;
@@ -144,8 +153,23 @@ export class Sample {
     for (const event of this.seen ?? this.log) this.saw({ kind: 'event', event }, 'c');
     const cursor = this.log.at(-1)?.cursor ?? cursorAt(0);
     const readings = { rest: this.log, ...this.readings };
-    return check(this.history, [{ session: SESSION, cursor, readings }], options);
+    const requests = Object.entries(this.listed ?? outcomesIn(this.log)).map(([request_id, outcome]) => {
+      return { request_id, outcome } as InputRequest;
+    });
+    return check(this.history, [{ session: SESSION, cursor, readings, requests }], options);
   }
+}
+
+function outcomesIn(log: readonly SessionEvent[]): Record<string, RequestOutcome | null> {
+  const outcomes: Record<string, RequestOutcome | null> = {};
+  for (const { event_type, payload } of log) {
+    if (event_type === 'input_requested') outcomes[payload.request_id] = null;
+    // The first counts, and only of what was asked.
+    if (event_type === 'input_resolved' && outcomes[payload.request_id] === null) {
+      outcomes[payload.request_id] = payload.outcome;
+    }
+  }
+  return outcomes;
 }
 
 export function prompt(text: string): JsonObject {

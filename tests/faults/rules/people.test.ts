@@ -1,22 +1,5 @@
 import { allows, end, finds, prompt, RUN } from '../sample.ts';
 
-finds('an answer that nobody gave', /nobody answered request q1 with denied/, (sample) => {
-  sample.at(17).payload.outcome = 'denied';
-  sample.history.operations.pop();
-});
-
-finds('an answer that was refused and counts', /nobody answered request q1 with approved/, ({ history }) => {
-  Object.assign(history.operations[4] ?? {}, { outcome: 'failed' });
-});
-
-finds(
-  'an acknowledged answer that does not count',
-  /q1 was answered by c with denied and is appr/,
-  (sample) => {
-    sample.send('answer', 'q1', { outcome: 'denied' }).ok();
-  },
-);
-
 finds('a cancelled run that nobody cancelled', /nobody cancelled run run-1/, (sample) => {
   sample.at(21).payload = end('cancelled');
 });
@@ -43,11 +26,6 @@ allows('a cancel that came too late', (sample) => {
   sample.send('cancel', RUN).failed('RUN_NOT_FOUND');
 });
 
-allows('a request that expired', (sample) => {
-  sample.at(17).payload.outcome = 'expired';
-  sample.history.operations.pop();
-});
-
 finds(
   'a call that was executed although it was denied',
   /executed count \(c1\), and its approval is denied/,
@@ -61,3 +39,24 @@ finds(
 allows('a call that was approved', (sample) => {
   sample.at(16).payload.tool_call_id = 'c1';
 });
+
+finds(
+  'a call that was executed without an approval',
+  /executed count \(c1\), and its approval is missing/,
+  ({ history }) => {
+    Object.assign(history.executions[0] ?? {}, { approval: true });
+  },
+);
+
+finds(
+  'a call that was executed while its approval was pending',
+  [
+    /q1 is still pending/,
+    /q1 was answered by c with approved and is pend/,
+    /executed count \(c1\), and its approval is pending/,
+  ],
+  (sample) => {
+    sample.at(16).payload.tool_call_id = 'c1';
+    sample.set(17, 'status', { text: 'Go on' });
+  },
+);

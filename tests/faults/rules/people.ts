@@ -1,14 +1,10 @@
-/** What people decide counts once: the answer to a request is one that somebody gave, and who cancels stops the run. */
-import type { Facts, SessionFacts } from '../facts.ts';
+/** What people decide counts: who cancels stops the run, and what they do not approve is not done. */
+import { eventsByRun, type Facts, requestsOf, type SessionFacts } from '../facts.ts';
 import type { Operation, ToolExecution } from '../history.ts';
 
-/** Outcomes that the server gives by itself. */
-const BY_SYSTEM: ReadonlySet<string> = new Set(['expired', 'cancelled']);
-
-export function* cancelsAndAnswers({ history, sessions }: Facts): Iterable<string> {
+export function* cancelsAndPermissions({ history, sessions }: Facts): Iterable<string> {
   for (const session of sessions.values()) {
     const operations = history.operations.filter((operation) => operation.session === session.session);
-    yield* answers(session, operations);
     yield* cancels(session, operations);
     yield* permissions(session, history.executions);
   }
@@ -16,40 +12,17 @@ export function* cancelsAndAnswers({ history, sessions }: Facts): Iterable<strin
 
 /** What somebody had to approve was executed only if somebody did. */
 function* permissions(session: SessionFacts, executions: readonly ToolExecution[]): Iterable<string> {
-  const outcomes = new Map<string, string>();
-  const calls = new Map<string, string>();
-  for (const event of session.events) {
-    if (event.event_type === 'input_resolved') outcomes.set(event.payload.request_id, event.payload.outcome);
-    if (event.event_type !== 'input_requested' || event.payload.kind !== 'approval') continue;
-    calls.set(`${event.run_id} ${event.payload.tool_call_id}`, event.payload.request_id);
+  const approvals = new Map<string, string>();
+  for (const { runId, question, resolved } of requestsOf(session).values()) {
+    if (question.kind !== 'approval') continue;
+    approvals.set(`${runId} ${question.tool_call_id}`, resolved?.outcome ?? 'pending');
   }
-  for (const { run_id: runId, tool_call_id: id, tool } of executions) {
-    const request = calls.get(`${runId} ${id}`);
-    const outcome = request === undefined ? 'approved' : (outcomes.get(request) ?? 'pending');
+  const runs = eventsByRun(session);
+  for (const { run_id: runId, tool_call_id: id, tool, approval } of executions) {
+    const unasked = approval && runs.has(runId) ? 'missing' : 'approved';
+    const outcome = approvals.get(`${runId} ${id}`) ?? unasked;
     if (outcome !== 'approved') {
       yield `${session.session}: run ${runId} executed ${tool} (${id}), and its approval is ${outcome}`;
-    }
-  }
-}
-
-function* answers(session: SessionFacts, operations: readonly Operation[]): Iterable<string> {
-  const given = operations.filter(({ kind }) => kind === 'answer');
-  const outcomes = new Map<string, string>();
-  for (const event of session.events) {
-    if (event.event_type !== 'input_resolved') continue;
-    const { request_id: id, outcome } = event.payload;
-    outcomes.set(id, outcome);
-    const byAnyone = given.some((answer) => {
-      return answer.id === id && answer.outcome !== 'failed' && answer.body.outcome === outcome;
-    });
-    if (!byAnyone && !BY_SYSTEM.has(outcome)) {
-      yield `${session.session}: nobody answered request ${id} with ${outcome}`;
-    }
-  }
-  for (const { id, client, outcome, body } of given) {
-    if (outcome === 'ok' && outcomes.get(id) !== body.outcome) {
-      const there = outcomes.get(id) ?? 'pending';
-      yield `${session.session}: request ${id} was answered by ${client} with ${body.outcome} and is ${there}`;
     }
   }
 }

@@ -9,7 +9,7 @@ export function* streamsAreWhole({ history, sessions, options }: Facts): Iterabl
   /** By client and session. */
   const positions = new Map<string, CursorPosition>();
   for (const sighting of history.sightings) {
-    if (sighting.kind === 'result') continue;
+    if (sighting.kind === 'result' || sighting.kind === 'pending') continue;
     const { client, session, connection } = sighting;
     const stream = `${client} in ${session}`;
     const where = `${stream}, connection ${connection}`;

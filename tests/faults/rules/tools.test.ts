@@ -42,6 +42,41 @@ allows('an idempotent tool call that was executed twice', ({ history }) => {
   history.executed({ ...execution, idempotent: true }, { ...execution, idempotent: true });
 });
 
+finds(
+  'a call that was given up although nothing went wrong',
+  /gave up count \(c1\), which nobody refused, without an interruption/,
+  (sample) => {
+    sample.at(18).payload.is_error = true;
+  },
+);
+
+finds('an approved call that was given up', /gave up count \(c1\), which nobody refused/, (sample) => {
+  sample.at(16).payload.tool_call_id = 'c1';
+  sample.at(18).payload.is_error = true;
+});
+
+finds('a call that was given up for an interruption before it', /gave up count \(c1\)/, (sample) => {
+  sample.set(5, 'status', { text: 'Continuing' });
+  sample.at(18).payload.is_error = true;
+});
+
+allows('a call that was denied', (sample) => {
+  sample.at(16).payload.tool_call_id = 'c1';
+  sample.at(17).payload.outcome = 'denied';
+  Object.assign(sample.history.operations[4] ?? {}, { body: { outcome: 'denied' } });
+  sample.history.executions.length = 0;
+  sample.history.executed({ ...execution, tool_call_id: 'c0' });
+  sample.set(5, 'tool_call', { ...sample.at(15).payload, tool_call_id: 'c0' });
+  sample.set(19, 'tool_result', { ...sample.at(18).payload, tool_call_id: 'c0' });
+  sample.at(18).payload.is_error = true;
+});
+
+allows('a call whose run was interrupted meanwhile', (sample) => {
+  const result = { ...sample.at(18).payload, is_error: true };
+  sample.set(18, 'status', { text: 'Continuing' });
+  sample.set(19, 'tool_result', result);
+});
+
 allows('a call that was not executed and says so', (sample) => {
   sample.history.executions.length = 0;
   sample.at(18).payload.is_error = true;

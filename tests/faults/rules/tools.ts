@@ -1,6 +1,6 @@
 /** A tool call has one result, and one effect unless the tool says that more do no harm. */
 import type { SessionEvent } from '@llmgine/protocol';
-import { eventsByRun, type Facts } from '../facts.ts';
+import { eventsByRun, type Facts, requestsOf, type SessionFacts } from '../facts.ts';
 import type { ToolExecution } from '../history.ts';
 
 export function* toolsHaveOneEffect({ history, sessions }: Facts): Iterable<string> {
@@ -21,6 +21,7 @@ export function* toolsHaveOneEffect({ history, sessions }: Facts): Iterable<stri
       for (const id of callsOf(events).keys()) known.add(`${runId} ${id}`);
       const executed = (id: string, tool: string) => !counted.has(tool) || executions.has(`${runId} ${id}`);
       yield* results(`${session.session}: run ${runId}`, events, executed);
+      yield* givenUp(`${session.session}: run ${runId}`, events, counted, refusedCalls(session, runId));
     }
   }
   for (const [key, [first]] of executions) {
@@ -65,5 +66,35 @@ function* results(
         if (!answered.has(id)) yield `${run} completes without a result of tool call ${id}`;
       }
     }
+  }
+}
+
+/** Calls that somebody decided not to execute, or nobody decided about. */
+function refusedCalls(session: SessionFacts, runId: string): Set<string | undefined> {
+  const refused = [...requestsOf(session).values()].filter((asked) => {
+    const outcome = asked.resolved?.outcome;
+    return asked.runId === runId && outcome !== 'approved' && outcome !== 'submitted';
+  });
+  return new Set(refused.map(({ question }) => question.tool_call_id));
+}
+
+/** What nobody refused is executed; its outcome is unknown only when the run was interrupted meanwhile, which it says. */
+function* givenUp(
+  run: string,
+  events: readonly SessionEvent[],
+  counted: ReadonlySet<string>,
+  refused: ReadonlySet<string | undefined>,
+): Iterable<string> {
+  const calls = callsOf(events);
+  const begun = new Map<string, number>();
+  let interruptedAt = -1;
+  for (const event of events) {
+    if (event.event_type === 'tool_call') begun.set(event.payload.tool_call_id, event.seq);
+    if (event.event_type === 'status') interruptedAt = event.seq;
+    if (event.event_type !== 'tool_result' || !event.payload.is_error) continue;
+    const { tool_call_id: id } = event.payload;
+    const tool = calls.get(id) ?? '';
+    if (!counted.has(tool) || refused.has(id) || interruptedAt > (begun.get(id) ?? event.seq)) continue;
+    yield `${run} gave up ${tool} (${id}), which nobody refused, without an interruption`;
   }
 }
