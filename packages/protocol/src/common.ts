@@ -48,8 +48,13 @@ export const usageSchema = z
     total_tokens: z.int().nonnegative(),
     cached_input_tokens: z.int().nonnegative().optional(),
     reasoning_tokens: z.int().nonnegative().optional(),
+    cost: z
+      .number()
+      .nonnegative()
+      .optional()
+      .meta({ description: 'In the currency of the price table; absent where no price is configured' }),
   })
-  .meta({ id: 'Usage', description: 'Tokens used, as the provider counted them' });
+  .meta({ id: 'Usage', description: 'Tokens used, as the provider counted them, and what they cost' });
 export type Usage = z.infer<typeof usageSchema>;
 
 /** The error of a run, a problem or a frame: a code of the table and a text for people. */

@@ -1,13 +1,30 @@
 import { z } from 'zod';
 import { jsonObjectSchema, jsonSchema, timestampSchema } from './common.ts';
 
-export const textPartSchema = z.object({ type: z.literal('text'), text: z.string() });
-export const reasoningPartSchema = z.object({ type: z.literal('reasoning'), text: z.string() });
+/**
+ * What the provider wants back with this part, by provider, for example the signature of its reasoning. Opaque: whoever
+ * shows a message ignores it.
+ */
+const providerMetadata = jsonObjectSchema
+  .optional()
+  .meta({ description: 'What the provider wants back with this part; opaque' });
+
+export const textPartSchema = z.object({
+  type: z.literal('text'),
+  text: z.string(),
+  provider_metadata: providerMetadata,
+});
+export const reasoningPartSchema = z.object({
+  type: z.literal('reasoning'),
+  text: z.string(),
+  provider_metadata: providerMetadata,
+});
 export const toolCallPartSchema = z.object({
   type: z.literal('tool_call'),
   tool_call_id: z.string(),
   tool_name: z.string(),
   arguments: jsonSchema,
+  provider_metadata: providerMetadata,
 });
 export const toolResultPartSchema = z.object({
   type: z.literal('tool_result'),
@@ -51,10 +68,13 @@ export const messageSchema = z
   .meta({ id: 'Message', description: 'One message of a conversation' });
 export type Message = z.infer<typeof messageSchema>;
 
-/** Adds streamed text to the last part where that is of the same kind, else as a new part. */
+/**
+ * Adds streamed text to the last part where that is of the same kind, else as a new part. A part that has its metadata is
+ * complete.
+ */
 export function appendText(parts: MessagePart[], type: 'text' | 'reasoning', text: string): void {
   const last = parts.at(-1);
-  if (last?.type === type) last.text += text;
+  if (last?.type === type && last.provider_metadata === undefined) last.text += text;
   else parts.push({ type, text });
 }
 

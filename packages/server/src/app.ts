@@ -163,7 +163,12 @@ export class App {
 
     const engines = new EngineService({
       registry,
-      services: { model: (name) => models.resolve(name), tools, settings: config.custom },
+      services: {
+        model: (name) => models.resolve(name),
+        transcriptionModel: (name) => models.resolveTranscription(name),
+        tools,
+        settings: config.custom,
+      },
       append: (append) => log.append(append),
       report,
     });

@@ -3,6 +3,7 @@ import { matching, object, oneOf, origins, seconds, text, truth, whole } from '.
 
 const DAY = 86_400;
 const GIB = 1_073_741_824;
+const MODEL_NAMES = /^[a-z0-9-]+(:[^,]+)?(\s*,\s*[a-z0-9-]+(:[^,]+)?)*$/;
 
 /**
  * Every setting. The name in code is camelCase; in the environment it is `LLMGINE_API_` and upper snake case, in the
@@ -50,10 +51,44 @@ export const configSchema = z.object({
     .describe('Seconds after which the pieces of a completed message are dropped; the message stays'),
   sqliteSynchronous: oneOf(['normal', 'full']).default('normal').describe('`full` also survives power loss'),
 
-  model: matching(/^[a-z0-9-]+(:.+)?$/, '`provider:model`, for example openai-compatible:llama3')
+  model: matching(
+    MODEL_NAMES,
+    '`provider:model`, for example openai-compatible:llama3, or several of them separated by commas',
+  )
     .optional()
-    .describe('Default model as `provider:model`; without it, what is configured, else `demo`'),
+    .describe(
+      'Default model as `provider:model`; of several, separated by commas, each stands in for those before it. Without it, what is configured or runs on this machine, else `demo`',
+    ),
   modelAdapter: oneOf(['lean', 'ai-sdk']).default('lean').describe('Adapter for the OpenAI-compatible wire'),
+  modelRetries: whole(0, 20)
+    .default(2)
+    .describe('How often a call that a provider failed to answer is tried again, before its first token'),
+  modelConnectTimeout: seconds(0.1, 600).default(10).describe('Seconds to connect to a model provider'),
+  modelFirstTokenTimeout: seconds(0.1, 3600)
+    .default(120)
+    .describe('Seconds from a request to the first bytes of a model'),
+  modelTokenTimeout: seconds(0.1, 3600).default(60).describe('Seconds a model may be silent after that'),
+  prices: object()
+    .default({})
+    .describe(
+      'What models cost per million tokens: `{"provider:model": {"input": 3, "output": 15}}`; see the guide',
+    ),
+  budgets: object()
+    .default({})
+    .describe('What runs, sessions and callers may use: `{"run": {"tokens": 100000}}`; see the guide'),
+
+  transcriptionModel: matching(MODEL_NAMES, '`provider:model`, for example openai:whisper-1')
+    .optional()
+    .describe('Model that turns speech into text; without it, what is configured, else `demo`'),
+  maxAudioSize: whole(1024, GIB).default(26_214_400).describe('Bytes of a recording'),
+  maxAudioDuration: seconds(1, 7 * DAY)
+    .default(4 * 3600)
+    .describe('Seconds of a recording'),
+
+  mcpServers: object()
+    .default({})
+    .describe('MCP servers whose tools models may call, as in `mcpServers` of other programs'),
+  mcpConfig: text(1000).optional().describe('File with `{"mcpServers": {…}}`, besides'),
 
   maxConcurrentRuns: whole(1, 10_000).default(64).describe('Runs that execute at once'),
   maxQueuedRuns: whole(1, 10_000).default(100).describe('Runs of one session that wait for their turn'),
@@ -108,7 +143,7 @@ export type ConfigKey = keyof ConfigValues;
 export const CONFIG_KEYS = Object.keys(configSchema.shape) as readonly ConfigKey[];
 
 /** Values that no error, log or answer may show. `custom` is whatever people put there, so it counts too. */
-export const SECRET_KEYS: ReadonlySet<ConfigKey> = new Set(['key', 'databaseUrl', 'custom']);
+export const SECRET_KEYS: ReadonlySet<ConfigKey> = new Set(['key', 'databaseUrl', 'mcpServers', 'custom']);
 
 export const ENV_PREFIX = 'LLMGINE_API_';
 /** The variable that names the file. */

@@ -8,6 +8,7 @@ import {
   type Usage,
 } from '@llmgine/protocol';
 import { modelError } from '../models/model-error.ts';
+import { estimateTokens } from '../models/token-estimate.ts';
 import type { FinishReason, Model, ModelRequest, ModelSink, ModelToolCall } from '../models/types.ts';
 import type { EngineContext } from './types.ts';
 
@@ -72,9 +73,17 @@ export async function streamModelStep(
         tool_call_id: call.toolCallId,
         tool_name: call.toolName,
         arguments: call.arguments,
+        ...(call.providerMetadata === undefined ? {} : { provider_metadata: call.providerMetadata }),
       });
       return true;
     },
+    metadata: (kind, metadata) => {
+      begin();
+      const last = parts.at(-1);
+      if (last?.type === kind && last.provider_metadata === undefined) last.provider_metadata = metadata;
+      else parts.push({ type: kind, text: '', provider_metadata: metadata });
+    },
+    notice: (text) => void context.emit({ event_type: 'status', payload: { text } }),
     drain: async () => {
       checkLength();
       await context.drain();
@@ -82,7 +91,17 @@ export async function streamModelStep(
   };
 
   context.emit({ event_type: 'step_started', payload: { step, model: model.id } });
-  const { finishReason, usage } = await model.stream(request, sink, context.signal);
+  const maxOutputTokens = await context.reserve({
+    model: model.id,
+    inputTokens: estimateTokens(request),
+    ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
+  });
+  const limited = maxOutputTokens === undefined ? request : { ...request, maxOutputTokens };
+  const {
+    finishReason,
+    usage,
+    model: answeredBy = model.id,
+  } = await model.stream(limited, sink, context.signal);
   checkLength();
   begin();
   const message: Message = {
@@ -91,7 +110,7 @@ export async function streamModelStep(
     run_id: context.runId,
     parts,
     created_at: createdAt,
-    metadata: { ...options.metadata, model: model.id, finish_reason: finishReason },
+    metadata: { ...options.metadata, model: answeredBy, finish_reason: finishReason },
   };
   context.emit({ event_type: 'message_completed', payload: message });
   context.emit({ event_type: 'step_finished', payload: { step, usage, finish_reason: finishReason } });

@@ -9,6 +9,7 @@ import type {
   RequestOutcome,
 } from '@llmgine/protocol';
 import type { z } from 'zod';
+import type { TranscriptionModel } from '../models/transcription.ts';
 import type { Model } from '../models/types.ts';
 import type { ToolRegistry } from '../tools/registry.ts';
 
@@ -16,6 +17,8 @@ import type { ToolRegistry } from '../tools/registry.ts';
 export interface EngineServices {
   /** `provider:model`, or nothing for the configured default. Throws `VALIDATION_ERROR` for an unknown provider. */
   model(name?: string): Model;
+  /** The same for speech: `provider:model`, or nothing for the configured default. Throws `VALIDATION_ERROR`. */
+  transcriptionModel(name?: string): TranscriptionModel;
   readonly tools: ToolRegistry;
   /** `custom` of the configuration. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -82,6 +85,29 @@ export interface InputAnswer {
   readonly waitedMs: number;
 }
 
+/** One call of a model that is about to be made. */
+export interface PlannedCall {
+  /** `provider:model`. */
+  readonly model: string;
+  /** An estimate is enough. */
+  readonly inputTokens: number;
+  /** What the model is told to say at most; default: no limit. */
+  readonly maxOutputTokens?: number;
+}
+
+/** A file that a client has sent to the session, for example a recording. It lives as long as the session. */
+export interface SessionFile {
+  readonly fileId: string;
+  readonly mimeType: string;
+  readonly name: string | null;
+  /** Bytes. */
+  readonly size: number;
+  /** Seconds of audio; null where nobody can tell. */
+  readonly duration: number | null;
+  /** Its bytes in order, in chunks. May be read again. */
+  read(): AsyncIterable<Uint8Array>;
+}
+
 export interface EngineContext {
   readonly sessionId: string;
   readonly runId: string;
@@ -114,6 +140,14 @@ export interface EngineContext {
   park(): Promise<void>;
   /** `request`, and `park` while there is no answer. */
   ask(question: InputQuestion): Promise<InputAnswer>;
+  /**
+   * Asks the budgets of the run, of its session and of its owner for one call of a model, before it is made. What the call
+   * may use is set aside until its `step_finished`. Resolves with how many tokens the model may say, undefined for no
+   * limit. Throws `BUDGET_EXCEEDED` when there is no room for it. `streamModelStep` does it for you.
+   */
+  reserve(call: PlannedCall): Promise<number | undefined>;
+  /** A file of the session. Throws `VALIDATION_ERROR` when there is none of this id. */
+  file(fileId: string): Promise<SessionFile>;
   /**
    * Appends an event to the session's log. Synchronous; false means that much is waiting to be committed: await
    * `drain()` before going on. After the end of the run it does nothing. One message is open at a time: a

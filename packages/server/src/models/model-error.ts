@@ -53,14 +53,32 @@ function shorten(text: string): string {
   return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line;
 }
 
+/**
+ * What else can help after a failure. `again`: the same call may succeed in a while. `elsewhere`: another model may answer
+ * it. `nothing`: the request itself is refused, by whatever model.
+ */
+export type Remedy = 'again' | 'elsewhere' | 'nothing';
+
 export interface ModelErrorOptions {
   readonly retryAfter?: number | undefined;
   readonly cause?: unknown;
+  /** Default `elsewhere`. */
+  readonly remedy?: Remedy;
+}
+
+/** `MODEL_ERROR` of a provider, with what can be done about it. */
+export class ModelError extends ApiError {
+  readonly remedy: Remedy;
+
+  constructor(text: string, { retryAfter, cause, remedy = 'elsewhere' }: ModelErrorOptions = {}) {
+    super('MODEL_ERROR', text, { ...(retryAfter === undefined ? {} : { retryAfter }), cause });
+    this.remedy = remedy;
+  }
 }
 
 /** `MODEL_ERROR` with a text of ours. */
-export function modelError(text: string, { retryAfter, cause }: ModelErrorOptions = {}): ApiError {
-  return new ApiError('MODEL_ERROR', text, { ...(retryAfter === undefined ? {} : { retryAfter }), cause });
+export function modelError(text: string, options: ModelErrorOptions = {}): ModelError {
+  return new ModelError(text, options);
 }
 
 /** The provider sent an error object instead of, or in the middle of, an answer. */
@@ -82,7 +100,12 @@ export function httpError(
 ): ApiError {
   const text = bodyText(body) ?? STATUS_CODES[status];
   const said = text === undefined ? '' : `: ${shorten(redact(text))}`;
-  return modelError(`The model provider answered ${status}${said}`, { retryAfter });
+  return modelError(`The model provider answered ${status}${said}`, { retryAfter, remedy: remedyOf(status) });
+}
+
+/** Too many requests, and failures of the server or of what is in front of it, pass; other answers stay the same. */
+function remedyOf(status: number): Remedy {
+  return status === 408 || status === 409 || status === 429 || status >= 500 ? 'again' : 'elsewhere';
 }
 
 function bodyText(body: string): string | undefined {
@@ -97,11 +120,17 @@ function bodyText(body: string): string | undefined {
 /** There was no connection, or none any more before an answer began. */
 export function connectionError(error: Error): ApiError {
   const code = (error as NodeJS.ErrnoException).code;
-  return modelError(`The model provider cannot be reached${code ? ` (${code})` : ''}`, { cause: error });
+  return modelError(`The model provider cannot be reached${code ? ` (${code})` : ''}`, {
+    cause: error,
+    remedy: 'again',
+  });
 }
 
 export function droppedError(cause?: unknown): ApiError {
-  return modelError('The model provider closed the connection before the answer was complete', { cause });
+  return modelError('The model provider closed the connection before the answer was complete', {
+    cause,
+    remedy: 'again',
+  });
 }
 
 export function garbledError(cause?: unknown): ApiError {

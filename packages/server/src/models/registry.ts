@@ -4,6 +4,8 @@ import { demo } from './demo.ts';
 import { createRedact } from './model-error.ts';
 import { type ClosableProvider, OPENAI_BASE_URL, openAICompatible } from './openai-compatible.ts';
 import { openAICompatibleAiSdk } from './openai-compatible-ai-sdk.ts';
+import { resilientModel } from './resilient.ts';
+import type { TranscriptionModel } from './transcription.ts';
 import type { Model, ModelProvider } from './types.ts';
 
 const OPENAI_DEFAULT = 'openai-compatible:gpt-5-mini';
@@ -22,6 +24,8 @@ export interface Models {
    * of its own; without a name the default model. Throws `VALIDATION_ERROR`. Does no I/O.
    */
   resolve(name?: string): Model;
+  /** The same for models that turn speech into text. */
+  resolveTranscription(name?: string): TranscriptionModel;
   readonly defaultModel: string;
   /** One line for whoever starts the server: what to set for a real model. Undefined when one is configured. */
   readonly hint: string | undefined;
@@ -39,21 +43,37 @@ export function createModels({ config, providers: extra = [] }: ModelsOptions): 
   for (const provider of [demo(), openai, ...extra]) providers.set(provider.name, provider);
   const defaultModel = config.values.model ?? chooseDefault(config);
 
+  /** Splits at the first colon. */
+  const find = (name: string): { readonly provider: ModelProvider; readonly model: string } => {
+    const colon = name.indexOf(':');
+    const providerName = colon === -1 ? name : name.slice(0, colon);
+    const provider = providers.get(providerName);
+    if (provider) return { provider, model: colon === -1 ? '' : name.slice(colon + 1) };
+    throw new ApiError(
+      'VALIDATION_ERROR',
+      `There is no model provider ${JSON.stringify(providerName.slice(0, 100))}; there are: ${[...providers.keys()].join(', ')}`,
+    );
+  };
+
   return {
     defaultModel,
     hint: hintFor(defaultModel, config),
     get providers() {
       return [...providers.keys()];
     },
-    resolve: (name = defaultModel) => {
-      const colon = name.indexOf(':');
-      const providerName = colon === -1 ? name : name.slice(0, colon);
-      const provider = providers.get(providerName);
-      if (provider) return provider.model(colon === -1 ? '' : name.slice(colon + 1));
-      throw new ApiError(
-        'VALIDATION_ERROR',
-        `There is no model provider ${JSON.stringify(providerName.slice(0, 100))}; there are: ${[...providers.keys()].join(', ')}`,
-      );
+    resolve: (names = defaultModel) =>
+      resilientModel(
+        names.split(',').map((name) => {
+          const { provider, model } = find(name.trim());
+          return provider.model(model);
+        }),
+        { retries: config.values.modelRetries },
+      ),
+    resolveTranscription: (name = config.values.transcriptionModel) => {
+      if (name === undefined) throw new ApiError('VALIDATION_ERROR', 'No transcription model is configured');
+      const { provider, model } = find(name);
+      if (provider.transcriptionModel) return provider.transcriptionModel(model);
+      throw new ApiError('VALIDATION_ERROR', `${provider.name} has no models that turn speech into text`);
     },
     register: (provider) => {
       providers.set(provider.name, provider);

@@ -3,6 +3,7 @@
  * token path awaits unless the sink asks for it.
  */
 import type { Json, JsonObject, Message, Usage } from '@llmgine/protocol';
+import type { TranscriptionModel } from './transcription.ts';
 
 export interface ToolSpec {
   readonly name: string;
@@ -13,20 +14,34 @@ export interface ToolSpec {
 
 export interface ModelRequest {
   readonly system?: string;
-  /** The conversation, oldest first. `reasoning` parts may be dropped by a provider that does not take them back. */
-  readonly messages: readonly Pick<Message, 'role' | 'parts'>[];
+  /**
+   * The conversation, oldest first. `metadata.model` of a message says who wrote it: `reasoning` parts and
+   * `provider_metadata` go back only to the provider that they came from.
+   */
+  readonly messages: readonly (Pick<Message, 'role' | 'parts'> & Partial<Pick<Message, 'metadata'>>)[];
   readonly tools?: readonly ToolSpec[];
   readonly temperature?: number;
   readonly topP?: number;
   readonly maxOutputTokens?: number;
   readonly stopSequences?: readonly string[];
+  /** How much a model that can reason should; a provider that does not know it leaves it out. Default: as it likes. */
+  readonly reasoningEffort?: ReasoningEffort;
+  /** `required`: it has to call a tool. Default `auto`. */
+  readonly toolChoice?: 'auto' | 'required' | 'none';
+  /** The answer is to be JSON of this JSON Schema. A provider that cannot be made to may ignore it: check the answer. */
+  readonly responseFormat?: { readonly name: string; readonly schema: JsonObject };
 }
+
+export const REASONING_EFFORTS = ['none', 'minimal', 'low', 'medium', 'high'] as const;
+export type ReasoningEffort = (typeof REASONING_EFFORTS)[number];
 
 export interface ModelToolCall {
   readonly toolCallId: string;
   readonly toolName: string;
   /** Parsed arguments; when the model wrote no valid JSON, the text as it came. */
   readonly arguments: Json;
+  /** What the provider wants back with the call, by provider. */
+  readonly providerMetadata?: JsonObject;
 }
 
 /**
@@ -38,6 +53,13 @@ export interface ModelSink {
   reasoning(delta: string): boolean;
   /** Called once per call, when its arguments are complete. */
   toolCall(call: ModelToolCall): boolean;
+  /**
+   * What the provider wants back with the piece of this kind that was put last, by provider; the next piece begins a part
+   * of its own. With nothing put before, it is a part without text (reasoning that the provider keeps to itself).
+   */
+  metadata(kind: 'text' | 'reasoning', metadata: JsonObject): void;
+  /** What people may hear while nothing comes, for example that the call is tried again. */
+  notice(text: string): void;
   drain(): Promise<void>;
 }
 
@@ -48,6 +70,8 @@ export interface ModelFinish {
   readonly finishReason: FinishReason;
   /** As the provider counted; null when it did not say. */
   readonly usage: Usage | null;
+  /** `provider:model` that answered, when it is not the one that was asked. */
+  readonly model?: string;
 }
 
 export interface Model {
@@ -66,4 +90,6 @@ export interface ModelProvider {
   readonly name: string;
   /** Throws `ApiError` `VALIDATION_ERROR` when there can be no such model. Does no I/O. */
   model(name: string): Model;
+  /** Of a provider that turns speech into text. Throws `VALIDATION_ERROR` when there can be no such model. Does no I/O. */
+  transcriptionModel?(name: string): TranscriptionModel;
 }

@@ -20,7 +20,7 @@ import type {
   SessionKey,
   Storage,
 } from '../storage/types.ts';
-import { checkAnswer } from './answer-schema.ts';
+import { checkAnswer } from '../validation/json-schema.ts';
 
 export interface RequestServiceOptions {
   readonly storage: Storage;

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@llmgine/protocol';
+import { ApiError, type JsonObject } from '@llmgine/protocol';
 import type { EngineContext, EngineLogger } from '../engines/types.ts';
 import type { RunRow, Storage } from '../storage/types.ts';
 import type { RunWriter } from './run-writer.ts';
@@ -49,5 +49,9 @@ export function createRunContext(parts: RunContextParts): EngineContext {
     },
     emit: (event) => writer.emit(event),
     drain: () => writer.drain(),
+    reserve: async ({ maxOutputTokens }) => maxOutputTokens,
+    file: async (fileId) => {
+      throw new ApiError('VALIDATION_ERROR', `The session has no file ${JSON.stringify(fileId)}`);
+    },
   };
 }

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { InputAnswer, InputQuestion } from '../engines/types.ts';
 import { canonicalJson } from '../sessions/canonical-json.ts';
 import type { RequestRow, RunRow, Storage } from '../storage/types.ts';
+import { assertSchema } from '../validation/json-schema.ts';
 import { jsonSchemaOf } from '../validation.ts';
-import { assertSchema } from './answer-schema.ts';
 import type { RunWriter } from './run-writer.ts';
 
 const MAX_KEY = 200;

@@ -1,4 +1,4 @@
-import type { Json } from '@llmgine/protocol';
+import type { Json, JsonObject } from '@llmgine/protocol';
 import type { z } from 'zod';
 
 export interface ToolContext {
@@ -27,6 +27,10 @@ export interface ToolDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly description: string;
   /** Arguments are validated by it before `execute`; failures go back to the model. */
   readonly parameters: Schema;
+  /** What the model reads of the arguments, where that is not made from `parameters`. */
+  readonly jsonSchema?: JsonObject;
+  /** True: models have it only where an engine's configuration names it. Default false. */
+  readonly optIn?: boolean;
   /** Default 30 000. Of a tool that a client executes, it is the time until the request expires, and has no default here. */
   readonly timeoutMs?: number;
   /**
@@ -41,10 +45,19 @@ export interface ToolDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly approval?: boolean | ApprovalRule<z.output<Schema>>;
   /** True for a tool that a client of the session executes: it claims the request, and answers it with the result. */
   readonly client?: boolean;
+  /** Makes a tool that a person executes, by filling in a form: what was filled in is the result. Such a tool has no `execute`. */
+  form?(args: z.output<Schema>): ToolForm;
   /** What the result of a client has to fit. Default: anything. */
   readonly result?: z.ZodType;
-  /** Every tool has it, except those that a client executes. The result goes to the model as JSON; an error that is thrown, as text. */
+  /** Every tool has it, except those that a client or a person executes. The result goes to the model as JSON; an error that is thrown, as text. */
   execute?(args: z.output<Schema>, context: ToolContext): Json | Promise<Json>;
+}
+
+/** What a person is asked. */
+export interface ToolForm {
+  readonly prompt: string;
+  /** What the answer has to fit, as a Zod schema or as JSON Schema (draft 2020-12). */
+  readonly schema: z.ZodType | JsonObject;
 }
 
 /** A tool that the server executes itself. */

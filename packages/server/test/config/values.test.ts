@@ -116,7 +116,21 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
   eventRetention: [['-1', 'for ever', 'Infinity'], 'seconds, from 0 to 3153600000'],
   eventCompaction: [['-1', 'never'], 'seconds, from 0 to 31536000'],
   sqliteSynchronous: [['off'], 'normal or full'],
-  model: [['GPT 5', ':llama3', 'openai:'], '`provider:model`, for example openai-compatible:llama3'],
+  model: [
+    ['GPT 5', ':llama3', 'openai:', 'openai:gpt-5,', ',demo'],
+    '`provider:model`, for example openai-compatible:llama3, or several of them separated by commas',
+  ],
+  modelRetries: [['-1', '21'], 'a whole number from 0 to 20'],
+  modelConnectTimeout: [['0'], 'seconds, from 0.1 to 600'],
+  modelFirstTokenTimeout: [['0'], 'seconds, from 0.1 to 3600'],
+  modelTokenTimeout: [['0'], 'seconds, from 0.1 to 3600'],
+  prices: [['{', '[]'], 'a JSON object'],
+  budgets: [['{', '[]'], 'a JSON object'],
+  transcriptionModel: [['whisper 1'], '`provider:model`, for example openai:whisper-1'],
+  maxAudioSize: [['1'], 'a whole number from 1024 to 1073741824'],
+  maxAudioDuration: [['0'], 'seconds, from 1 to 604800'],
+  mcpServers: [['{', '[]'], 'a JSON object'],
+  mcpConfig: [['   '], 'a text of 1 to 1000 characters'],
   modelAdapter: [['fat'], 'lean or ai-sdk'],
   maxConcurrentRuns: [['0'], 'a whole number from 1 to 10000'],
   maxQueuedRuns: [['0', '10001'], 'a whole number from 1 to 10000'],
@@ -136,7 +150,7 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
   logFormat: [['xml'], 'auto, json or pretty'],
   custom: [['{', '[]', '"text"', 'null', '7'], 'a JSON object'],
 };
-const HIDDEN: ReadonlySet<string> = new Set(['key', 'databaseUrl', 'custom']);
+const HIDDEN: ReadonlySet<string> = new Set(['key', 'databaseUrl', 'mcpServers', 'custom']);
 
 describe.each(Object.entries(WRONG) as [ConfigKey, (typeof WRONG)[ConfigKey]][])(
   '%s',
@@ -153,7 +167,7 @@ describe.each(Object.entries(WRONG) as [ConfigKey, (typeof WRONG)[ConfigKey]][])
 
     test.each([
       ['null', null],
-      ['an object', key === 'custom' ? ['not', 'this'] : { not: 'this' }],
+      ['an object', allowed === 'a JSON object' ? ['not', 'this'] : { not: 'this' }],
       ['a function', () => 1],
     ])('%s in code is refused in the same words', (_what, value) => {
       const message = messageOf(() => new APIConfig({ [key]: value }, { env: {} }));

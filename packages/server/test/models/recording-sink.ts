@@ -1,3 +1,4 @@
+import type { JsonObject } from '@llmgine/protocol';
 import type { ModelSink, ModelToolCall } from '../../src/models/types.ts';
 
 export type Call = ['text', string] | ['reasoning', string] | ['toolCall', ModelToolCall];
@@ -5,6 +6,9 @@ export type Call = ['text', string] | ['reasoning', string] | ['toolCall', Model
 /** A sink that remembers what it was given, and can be told to be full. */
 export class RecordingSink implements ModelSink {
   readonly calls: Call[] = [];
+  /** What was put as metadata, with how many calls there were before it. */
+  readonly metadatas: { readonly kind: string; readonly metadata: JsonObject; readonly after: number }[] = [];
+  readonly notices: string[] = [];
   /** Asked after each piece: is the sink full now? */
   isFull: (calls: number) => boolean = () => false;
   /** Called after each piece. */
@@ -23,6 +27,14 @@ export class RecordingSink implements ModelSink {
 
   toolCall(call: ModelToolCall): boolean {
     return this.#take(['toolCall', call]);
+  }
+
+  metadata(kind: 'text' | 'reasoning', metadata: JsonObject): void {
+    this.metadatas.push({ kind, metadata, after: this.calls.length });
+  }
+
+  notice(text: string): void {
+    this.notices.push(text);
   }
 
   drain(): Promise<void> {
