@@ -237,3 +237,31 @@ it('a session whose making was answered by nobody is there once', async () => {
   expect(await storage.counts()).toEqual({ sessions: 1, engines: 0 });
   await storage.close();
 });
+
+it('callers that wait for a locked row leave the appends of other sessions and the lease alone (F8)', async () => {
+  const { url, connect } = await testDatabase();
+  const storage = await openForTest(url, { pool: 4 });
+  const locked = await createSession(storage);
+  const session = await createSession(storage);
+  const holder = await connect();
+  await holder.query('begin');
+  await holder.query('select 1 from sessions where session_id = $1 for update', [locked.sessionId]);
+  // More than there are connections.
+  const waiting = Array.from({ length: 40 }, () => storage.deleteSession(locked).catch(() => false));
+  const observer = await connect();
+  await expect
+    .poll(async () => {
+      const { rows } = await observer.query(`select count(*)::int as waiting from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`);
+      return (rows[0] as { waiting: number }).waiting;
+    })
+    .toBe(2);
+
+  await appended(storage, session, { events: [numbered(0)] });
+  await expect(storage.lease.renew()).resolves.toBe(true);
+
+  await holder.query('rollback');
+  expect(await Promise.all(waiting)).toContain(true);
+  expect(await numbersOf(storage, session)).toEqual([0]);
+  await storage.close();
+});

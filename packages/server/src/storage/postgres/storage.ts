@@ -41,6 +41,8 @@ import { Sessions } from './sessions.ts';
 
 /** Making an index of a large table is no query like others. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
+/** Connections for the appends, which are one at a time, and for the lease. */
+const RESERVED = 2;
 /** One holds the lock, the other works. */
 const MIGRATION_POOL = 2;
 /** A database that answers, answers this fast. */
@@ -62,14 +64,18 @@ export interface PostgresStorageOptions extends Omit<DatabaseOptions, 'onError'>
 export async function openPostgresStorage(options: PostgresStorageOptions): Promise<PostgresStorage> {
   const { onError = () => {} } = options;
   const description = describe(options.url);
-  let database: Database | null = null;
+  // Callers that wait for a locked row may hold every connection that they can have; runs still get on, and keep their owner.
+  const reserved = options.pool > RESERVED ? RESERVED : 1;
+  const own = new Database({ ...options, pool: reserved, onError });
+  const database = new Database({ ...options, pool: options.pool - reserved, onError });
   try {
     await bringUpToDate({ ...options, onError });
-    database = new Database({ ...options, onError });
-    const lease = await ProcessLease.start(database, options.leaseMs);
-    return new PostgresStorage(database, lease, { description, onError });
+    const lease = await ProcessLease.start(own, options.leaseMs);
+    return new PostgresStorage(database, own, lease, { description, onError });
   } catch (error) {
-    await database?.close().catch((failure: unknown) => onError('storage close', failure));
+    for (const one of [database, own]) {
+      await one.close().catch((failure: unknown) => onError('storage close', failure));
+    }
     throw new StorageOpenError(`The data in ${description} cannot be opened: ${openReason(error)}`, error);
   }
 }
@@ -102,6 +108,8 @@ export class PostgresStorage implements Storage {
   readonly lease: Lease;
   boot: number;
   readonly #database: Database;
+  /** For what everything else depends on. */
+  readonly #own: Database;
   readonly #process: ProcessLease;
   readonly #onError: Parts['onError'];
   readonly #counters: Counters;
@@ -117,11 +125,12 @@ export class PostgresStorage implements Storage {
   readonly #appends: Appends;
   #closed: Promise<void> | null = null;
 
-  constructor(database: Database, lease: ProcessLease, parts: Parts) {
+  constructor(database: Database, own: Database, lease: ProcessLease, parts: Parts) {
     this.description = parts.description;
     this.boot = lease.boot;
     this.lease = { ttlMs: lease.ttlMs, renew: () => this.#renew() };
     this.#database = database;
+    this.#own = own;
     this.#process = lease;
     this.#onError = parts.onError;
     this.#counters = new Counters(database.sql);
@@ -134,7 +143,7 @@ export class PostgresStorage implements Storage {
     this.#events = new Events(database.sql);
     this.#messages = new Messages(database);
     this.#idempotency = new Idempotency(database.sql);
-    this.#appends = new Appends(database);
+    this.#appends = new Appends(own);
   }
 
   async append(batch: readonly Append[]): Promise<readonly AppendOutcome[]> {
@@ -304,9 +313,8 @@ export class PostgresStorage implements Storage {
   async #close(): Promise<void> {
     const bound = Math.min(this.#database.timeoutMs, MAX_CLOSE_MS);
     await within(bound, this.#process.end()).catch((error: unknown) => this.#onError('storage lease', error));
-    await within(bound, this.#database.close()).catch((error: unknown) =>
-      this.#onError('storage close', error),
-    );
+    const closed = Promise.all([this.#database.close(), this.#own.close()]);
+    await within(bound, closed).catch((error: unknown) => this.#onError('storage close', error));
   }
 
   async #renew(): Promise<boolean> {
