@@ -1,4 +1,5 @@
 /** From create to expiry. */
+import { ApiError } from '@llmgine/api';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startApp, tempDir } from '../helpers/app.ts';
 import { call } from '../helpers/rest.ts';
@@ -347,4 +348,36 @@ describe('storage', () => {
     expect(database.prepare('select session_id from sessions').all()).toEqual([{ session_id: kept }]);
     database.close();
   });
+});
+
+test('a session whose deletion is committed is gone for everybody, also when nobody hears of the commit', async () => {
+  const { app, url, wsUrl, createSession } = await startApp();
+  const id = await createSession();
+  const socket = await TestSocket.open(wsUrl(id));
+  const { storage } = app.services;
+  const deleteSession = storage.deleteSession.bind(storage);
+  const losing = vi.spyOn(storage, 'deleteSession').mockImplementationOnce(async (...args) => {
+    await deleteSession(...args);
+    throw new ApiError('UNAVAILABLE');
+  });
+  onTestFinished(() => losing.mockRestore());
+
+  const { status } = await call('DELETE', `${url}/api/sessions/${id}`);
+
+  expect(status).toBe(200);
+  expect(await socket.closed).toMatchObject({ code: 4004 });
+});
+
+test('a deletion that failed is told, and the session stays as it was', async () => {
+  const { app, url, wsUrl, createSession } = await startApp();
+  const id = await createSession();
+  const socket = await TestSocket.open(wsUrl(id));
+  const failing = vi
+    .spyOn(app.services.storage, 'deleteSession')
+    .mockRejectedValueOnce(new ApiError('UNAVAILABLE'));
+  onTestFinished(() => failing.mockRestore());
+
+  expect((await call('DELETE', `${url}/api/sessions/${id}`)).status).toBe(503);
+  expect((await call('GET', `${url}/api/sessions/${id}`)).status).toBe(200);
+  expect(await socket.request('ping')).toMatchObject({ type: 'pong' });
 });

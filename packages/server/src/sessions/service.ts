@@ -241,9 +241,20 @@ export class SessionService {
   async delete(principal: Principal, sessionId: string, record?: IdempotencyRecord): Promise<void> {
     const { tenantId, ownerId } = await this.get(principal, sessionId);
     const key = { tenantId, ownerId, sessionId };
-    if (!(await this.#storage.deleteSession(key, record))) throw new ApiError('SESSION_NOT_FOUND');
+    if (!(await this.#deleteRow(key, record))) throw new ApiError('SESSION_NOT_FOUND');
     this.#closed(key, 'deleted');
     this.#expiry.purge();
+  }
+
+  /** When the answer to the commit is lost, the session may be gone all the same, and nobody else would close its sockets. */
+  async #deleteRow(key: SessionKey, record: IdempotencyRecord | undefined): Promise<boolean> {
+    try {
+      return await this.#storage.deleteSession(key, record);
+    } catch (error) {
+      const isThere = await this.#storage.getSession(key).then(Boolean, () => true);
+      if (isThere) throw error;
+      return true;
+    }
   }
 
   /** A run has ended, so the session may expire from now on. */
