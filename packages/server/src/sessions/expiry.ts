@@ -124,6 +124,7 @@ export class Expiry {
       }
     } catch (error) {
       this.#options.report('purge sessions', error);
+      setTimeout(() => this.purge(), RETRY_MS).unref();
     }
   }
 

@@ -16,18 +16,17 @@ async function openExpiry() {
   const { storage, log, key, newSession } = await openLog();
   const touches = new Touches(storage, () => {});
   const expired: SessionKey[] = [];
+  const failures: unknown[] = [];
   const expiry = new Expiry({
     storage,
     clock: new SteadyClock(),
     timeoutMs: TIMEOUT_MS,
     flushTouches: () => touches.flush(),
     onExpired: (session) => expired.push(session),
-    report: (_, error) => {
-      throw error;
-    },
+    report: (_, error) => failures.push(error),
   });
   onTestFinished(() => expiry.stop());
-  return { storage, log, key, newSession, touches, expired, expiry };
+  return { storage, log, key, newSession, touches, expired, failures, expiry };
 }
 
 test('a session whose touch could not be written is not expired', async () => {
@@ -76,6 +75,26 @@ test('a session deleted while a purge comes to its end is purged, too', async ()
   });
 
   expiry.purge();
+  await expiry.purged();
+
+  // There is nothing left to remove.
+  expect(await purge(1)).toBe(false);
+});
+
+test('a purge that failed is done again by itself', async () => {
+  const { storage, log, newSession, failures, expiry } = await openExpiry();
+  await expiry.start();
+  await expiry.purged();
+  const gone = await newSession();
+  await log.append({ session: gone, events: [event()] });
+  await storage.deleteSession(gone);
+  const purge = storage.purge.bind(storage);
+  vi.spyOn(storage, 'purge').mockRejectedValueOnce(new Error('busy'));
+
+  expiry.purge();
+  await expiry.purged();
+  expect(failures).toEqual([new Error('busy')]);
+  await vi.advanceTimersByTimeAsync(6000);
   await expiry.purged();
 
   // There is nothing left to remove.
