@@ -180,7 +180,11 @@ describe.each(['lean', 'ai-sdk'] as const)('with the %s adapter', (modelAdapter)
     ]);
 
     const [first, second] = models.requests;
-    expect(first?.body.tools?.map((tool) => tool.function.name)).toEqual(['calculate', 'current_time']);
+    expect(first?.body.tools?.map((tool) => tool.function.name)).toEqual([
+      'calculate',
+      'current_time',
+      'ask_user',
+    ]);
     const answers = second?.body.messages.filter(({ role }) => role === 'tool');
     expect(answers?.map(({ tool_call_id }) => tool_call_id)).toEqual(['call_a', 'call_b', 'call_c']);
     expect(answers?.[0]?.content).toBe('{"value":42}');

@@ -107,6 +107,7 @@ test('an approval is asked of everybody, answered by one, and the run streams on
     expect(types.slice(types.indexOf('input_requested'))).toEqual([
       'input_requested',
       'input_resolved',
+      'status',
       'tool_call',
       'tool_result',
       'message_completed',

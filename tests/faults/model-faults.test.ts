@@ -10,7 +10,7 @@ async function ask(make: (models: ModelServer) => ModelScript) {
   const abort = new AbortController();
   const answer = fetch(`${models.baseUrl}/chat/completions`, {
     method: 'POST',
-    body: JSON.stringify({ model: 'x', messages: [] }),
+    body: JSON.stringify({ model: 'x', messages: [{ role: 'user', content: 'Hi' }] }),
     signal: abort.signal,
   });
   return { models, script, abort, answer };
@@ -66,7 +66,7 @@ test('a flood has as many bytes as were asked for', async () => {
 });
 
 test('bad UTF-8 is no UTF-8', async () => {
-  const { answer } = await ask(faults.badUtf8);
+  const { answer } = await ask(() => faults.badUtf8());
   const bytes = await (await answer).arrayBuffer();
   expect(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes)).toThrow(TypeError);
 });

@@ -9,7 +9,7 @@ export async function startTestModels(): Promise<ModelServer> {
   return models;
 }
 
-/** A server whose default model is our model server, over real HTTP. */
+/** A server whose default model is our model server, over real HTTP. What fails is not tried again. */
 export async function startModelApp(
   options: StartOptions = {},
 ): Promise<TestApp & { readonly models: ModelServer }> {
@@ -17,7 +17,7 @@ export async function startModelApp(
   const app = await startApp({
     ...options,
     env: { OPENAI_BASE_URL: models.baseUrl, ...options.env },
-    config: { model: 'openai-compatible:x', ...options.config },
+    config: { model: 'openai-compatible:x', modelRetries: 0, ...options.config },
   });
   return { ...app, models };
 }

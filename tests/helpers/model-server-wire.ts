@@ -1,34 +1,77 @@
-/** The bytes of the OpenAI chat-completions wire, for `model-server.ts`. */
-import type { Gate, ModelScript } from './model-server.ts';
+/** The OpenAI chat-completions wire, for `model-server.ts`. */
+import { validateOpenAI } from './model-server-rules.ts';
+import {
+  argumentsText,
+  finishOf,
+  fragments,
+  type ModelScript,
+  type ScriptedCall,
+  type Step,
+  tokensOf,
+} from './model-server-script.ts';
 
-export interface ScriptedCall {
-  /** Default `call_1`, `call_2`, … in the order of the answer. */
-  readonly id?: string;
-  readonly name: string;
-  /** A value is sent as its JSON; a string as it is, also when it is no JSON. */
-  readonly arguments: object | string;
+export type { ScriptedCall, Step } from './model-server-script.ts';
+
+/** The bytes of one streamed answer. */
+export interface StreamWriter {
+  step(step: Step): Buffer[];
+  /** How the script ends the answer. */
+  end(): Buffer[];
 }
 
-export type Step =
-  | { readonly text: string }
-  | { readonly reasoning: string; readonly field?: 'reasoning' | 'reasoning_content' }
-  | { readonly toolCalls: readonly ScriptedCall[] }
-  | { readonly error: object | string }
-  | { readonly comment: string }
-  | { readonly raw: string | Buffer }
-  | { readonly gate: Gate }
-  | { readonly drop: true };
+export interface WireRequest<Body> {
+  readonly path: string;
+  readonly body: Body;
+}
 
-/** Characters of tool arguments in one chunk. */
-const FRAGMENT = 5;
+/** What tells one provider from another. */
+export interface Wire<Body> {
+  /** The path of the base URL. */
+  readonly basePath: string;
+  readonly isRoute: (path: string) => boolean;
+  /** Why the provider refuses a request with 400; empty when it does not. */
+  readonly complaints: (request: WireRequest<Body>) => readonly string[];
+  readonly stream: (request: WireRequest<Body>, script: ModelScript) => StreamWriter;
+  readonly whole: (request: WireRequest<Body>, script: ModelScript) => object;
+  /** The body of an error. */
+  readonly error: (status: number, error: object) => object;
+}
+
+/** The body of a request, as far as tests look into it. */
+export interface ChatBody {
+  readonly model: string;
+  readonly messages: readonly {
+    readonly role: string;
+    readonly content?: unknown;
+    readonly tool_calls?: readonly {
+      readonly id: string;
+      readonly function: { readonly name: string; readonly arguments: string };
+    }[];
+    readonly tool_call_id?: string;
+    readonly [field: string]: unknown;
+  }[];
+  readonly tools?: readonly { readonly function: { readonly name: string; readonly parameters: object } }[];
+  readonly stream?: boolean;
+  readonly stream_options?: { readonly include_usage?: boolean };
+  readonly [setting: string]: unknown;
+}
+
 const CREATED = 1_700_000_000;
 
-type Writer = {
-  step(step: Step): Buffer[];
-  end(script: ModelScript, includeUsage: boolean, tokens: number): Buffer[];
-};
+export function openAIWire(): Wire<ChatBody> {
+  return {
+    basePath: '/v1',
+    isRoute: (path) => path.endsWith('/chat/completions'),
+    complaints: ({ body }) => validateOpenAI(body),
+    stream: ({ body }, script) =>
+      chunkWriter(body.model, body.stream_options?.include_usage === true, script),
+    whole: ({ body }, script) => wholeAnswer(body.model, script),
+    error: (_, error) => ({ error: { type: 'invalid_request_error', param: null, code: null, ...error } }),
+  };
+}
 
-export function chunkWriter(model: string, eol: string): Writer {
+function chunkWriter(model: string, includeUsage: boolean, script: ModelScript): StreamWriter {
+  const { finish, usage, done = true, eol = '\n' } = script;
   const head = { id: 'chatcmpl-test', object: 'chat.completion.chunk', created: CREATED, model };
   let role: object = { role: 'assistant' };
   let calls = 0;
@@ -46,6 +89,7 @@ export function chunkWriter(model: string, eol: string): Writer {
     step(step) {
       if ('text' in step) return [delta({ content: step.text })];
       if ('reasoning' in step) return [delta({ [step.field ?? 'reasoning_content']: step.reasoning })];
+      if ('refusal' in step) return [delta({ refusal: step.refusal })];
       if ('comment' in step) return [Buffer.from(`: ${step.comment}${eol}${eol}`)];
       if ('error' in step) return [data({ error: step.error })];
       if ('raw' in step) return [Buffer.from(step.raw)];
@@ -54,16 +98,22 @@ export function chunkWriter(model: string, eol: string): Writer {
       calls += step.toolCalls.length;
       return callDeltas(step.toolCalls, first).map((tool_calls) => delta({ tool_calls }));
     },
-    end({ finish, usage, done = true }, includeUsage, tokens) {
+    end() {
       if (finish === null) return [];
-      const bytes = [delta({}, finish ?? (calls > 0 ? 'tool_calls' : 'stop'))];
+      const bytes = [delta({}, finishReason(script))];
       if (includeUsage && usage !== null) {
-        bytes.push(data({ ...head, choices: [], usage: usage ?? defaultUsage(tokens) }));
+        bytes.push(data({ ...head, choices: [], usage: usage ?? wireUsage(script) }));
       }
       if (done) bytes.push(Buffer.from(`data: [DONE]${eol}${eol}`));
       return bytes;
     },
   };
+}
+
+/** A refusal is an answer that is complete. */
+function finishReason(script: ModelScript): string {
+  const reason = finishOf(script);
+  return script.finish === undefined && reason === 'content_filter' ? 'stop' : reason;
 }
 
 /** As OpenAI sends it: id, type and name with the first fragment, afterwards only the index; calls take turns. */
@@ -76,21 +126,22 @@ function callDeltas(calls: readonly ScriptedCall[], first: number): object[][] {
           id: idOf(call, first + n),
           type: 'function',
           function: { name: call.name, arguments: '' },
+          ...call.extra,
         },
       ] as object[],
   );
-  const rest = calls.map((call) => jsonOf(call));
-  while (rest.some((text) => text !== '')) {
-    for (const [n, text] of rest.entries()) {
-      if (text === '') continue;
-      deltas.push([{ index: first + n, function: { arguments: text.slice(0, FRAGMENT) } }]);
-      rest[n] = text.slice(FRAGMENT);
+  const rest = calls.map((call) => fragments(argumentsText(call)));
+  while (rest.some(({ length }) => length > 0)) {
+    for (const [n, pieces] of rest.entries()) {
+      const piece = pieces.shift();
+      if (piece !== undefined) deltas.push([{ index: first + n, function: { arguments: piece } }]);
     }
   }
   return deltas;
 }
 
-export function wholeAnswer(model: string, { steps = [], finish, usage }: ModelScript): object {
+function wholeAnswer(model: string, script: ModelScript): object {
+  const { steps = [], usage } = script;
   const calls = steps.flatMap((step) => ('toolCalls' in step ? step.toolCalls : []));
   const message = {
     role: 'assistant',
@@ -101,7 +152,7 @@ export function wholeAnswer(model: string, { steps = [], finish, usage }: ModelS
           tool_calls: calls.map((call, n) => ({
             id: idOf(call, n),
             type: 'function',
-            function: { name: call.name, arguments: jsonOf(call) },
+            function: { name: call.name, arguments: argumentsText(call) },
           })),
         }),
   };
@@ -110,8 +161,8 @@ export function wholeAnswer(model: string, { steps = [], finish, usage }: ModelS
     object: 'chat.completion',
     created: CREATED,
     model,
-    choices: [{ index: 0, message, finish_reason: finish ?? (calls.length > 0 ? 'tool_calls' : 'stop') }],
-    ...(usage === null ? {} : { usage: usage ?? defaultUsage(steps.length) }),
+    choices: [{ index: 0, message, finish_reason: finishReason(script) }],
+    ...(usage === null ? {} : { usage: usage ?? wireUsage(script) }),
   };
 }
 
@@ -119,10 +170,13 @@ function idOf(call: ScriptedCall, index: number): string {
   return call.id ?? `call_${index + 1}`;
 }
 
-function jsonOf(call: ScriptedCall): string {
-  return typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments);
-}
-
-function defaultUsage(tokens: number): object {
-  return { prompt_tokens: 10, completion_tokens: tokens, total_tokens: 10 + tokens };
+function wireUsage(script: ModelScript): object {
+  const { input, output, cached, reasoning } = tokensOf(script);
+  return {
+    prompt_tokens: input,
+    completion_tokens: output,
+    total_tokens: input + output,
+    ...(cached === undefined ? {} : { prompt_tokens_details: { cached_tokens: cached } }),
+    ...(reasoning === undefined ? {} : { completion_tokens_details: { reasoning_tokens: reasoning } }),
+  };
 }

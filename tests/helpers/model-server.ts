@@ -1,6 +1,7 @@
 /**
  * A model server for tests: a real HTTP server that speaks the OpenAI chat-completions wire, says what a test scripts,
- * and fails in the ways that providers fail. Nothing here sleeps: a test holds a stream with a gate and lets it go on.
+ * refuses what OpenAI refuses, and fails in the ways that providers fail. `anthropic-server.ts` and `gemini-server.ts` are
+ * the same for their wires. Nothing here sleeps: a test holds a stream with a gate and lets it go on.
  *
  *     const server = await startModelServer();
  *     // OPENAI_BASE_URL=server.baseUrl, LLMGINE_API_MODEL=openai-compatible:any-name
@@ -17,6 +18,8 @@
  *     { steps: [{ reasoning: 'Hmm' }, { text: '42' }] }                      // field: 'reasoning' for the other spelling
  *     { steps: [{ toolCalls: [{ name: 'calculate', arguments: { expression: '1+1' } }] }] }
  *                                // arguments stream in fragments, parallel calls take turns, ids come with the first one
+ *     { steps: [{ refusal: 'I must not.' }] }
+ *     { steps: [...], tokens: { input: 7, output: 2, cached: 4 } }           // the same on every wire
  *     { steps: [...], usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 } }    // null: no usage chunk
  *     { steps: [...], finish: 'length' }     // default 'stop', or 'tool_calls' after tool calls; null: none, and no [DONE]
  *
@@ -35,6 +38,9 @@
  *     { eol: '\r\n' }                                              // line ends
  *     { json: true }                                               // one JSON answer although it was asked to stream
  *
+ * **Refusals.** A request that the provider would not take gets its 400, and no script is used up. `server.refusals` has
+ * what was wrong with it, for `expect(server.refusals).toEqual([])`.
+ *
  * **Requests.** `server.requests` has method, path, headers and parsed body of each, and `closed`: it resolves when the
  * connection of that request ended before the answer did, because the client went away or the script cut it.
  * `await server.received(n)` waits for the n-th request (from 1).
@@ -42,81 +48,48 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { chunkWriter, type Step, wholeAnswer } from './model-server-wire.ts';
+import type { Gate, ModelScript } from './model-server-script.ts';
+import { type ChatBody, openAIWire, type Wire } from './model-server-wire.ts';
 
-export interface Gate {
-  /** Resolves when the server stands at the gate and all bytes before it were handed to the socket. */
-  readonly reached: Promise<void>;
-  release(): void;
-}
+export type { Gate, ModelScript, ScriptedCall, Step } from './model-server-script.ts';
+export type { ChatBody } from './model-server-wire.ts';
 
-export interface ModelScript {
-  /** Default 200. Anything else answers with `error` and no steps. */
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** What goes into `{"error": ...}` when `status` is not 200; a string is sent as it is, as text/plain. */
-  readonly error?: object | string;
-  /** Holds the response before its headers. */
-  readonly headersGate?: Gate;
-  readonly steps?: readonly Step[];
-  /** Default `stop`, or `tool_calls` when there were any; null: the stream just ends, without `[DONE]`. */
-  readonly finish?: string | null;
-  /** The usage chunk, in the provider's words; null: none. Default 10 prompt tokens and one token a step. */
-  readonly usage?: object | null;
-  /** False leaves `[DONE]` out. Default true. */
-  readonly done?: boolean;
-  /** Bytes in each write, each one a network chunk of its own. Default: one write a step. */
-  readonly cut?: number;
-  /** What is between two gates goes in one write. */
-  readonly burst?: boolean;
-  readonly eol?: '\n' | '\r\n';
-  readonly json?: boolean;
-}
-
-/** The body of a request, as far as tests look into it. */
-export interface ChatBody {
-  readonly model: string;
-  readonly messages: readonly {
-    readonly role: string;
-    readonly content?: unknown;
-    readonly tool_calls?: readonly {
-      readonly id: string;
-      readonly function: { readonly name: string; readonly arguments: string };
-    }[];
-    readonly tool_call_id?: string;
-  }[];
-  readonly tools?: readonly { readonly function: { readonly name: string; readonly parameters: object } }[];
-  readonly stream?: boolean;
-  readonly stream_options?: { readonly include_usage?: boolean };
-  readonly [setting: string]: unknown;
-}
-
-export interface RecordedRequest {
+export interface RecordedRequest<Body = ChatBody> {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  readonly body: ChatBody;
+  readonly body: Body;
   readonly closed: Promise<void>;
 }
 
-export type Respond = (request: RecordedRequest) => ModelScript | Promise<ModelScript>;
+export type Respond<Body = ChatBody> = (request: RecordedRequest<Body>) => ModelScript | Promise<ModelScript>;
 
-export class ModelServer {
-  readonly requests: RecordedRequest[] = [];
+export class ModelServer<Body = ChatBody> {
+  readonly requests: RecordedRequest<Body>[] = [];
+  /** What was wrong with the requests that were refused. */
+  readonly refusals: string[] = [];
+  /** The models that `/api/tags` lists, as Ollama does; undefined: there is no such route. */
+  ollamaModels: readonly string[] | undefined;
+  /** Holds that route. */
+  tagsGate: Gate | undefined;
   /** Answers requests that find the queue empty. */
-  respond: Respond = () => ({ steps: [{ text: 'Hello from ' }, { text: 'the model server.' }] });
+  respond: Respond<Body> = () => ({ steps: [{ text: 'Hello from ' }, { text: 'the model server.' }] });
+  readonly #wire: Wire<Body>;
   readonly #queue: ModelScript[] = [];
   readonly #gates = new Set<Gate>();
-  readonly #waiting: { readonly count: number; readonly resolve: (request: RecordedRequest) => void }[] = [];
+  readonly #waiting: {
+    readonly count: number;
+    readonly resolve: (request: RecordedRequest<Body>) => void;
+  }[] = [];
   readonly #server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const recorded: RecordedRequest = {
+      const recorded: RecordedRequest<Body> = {
         method: request.method ?? '',
         path: request.url ?? '',
         headers: request.headers,
-        body: parse(Buffer.concat(chunks).toString()),
+        body: parse(Buffer.concat(chunks).toString()) as Body,
         closed: new Promise((resolve) => {
           response.on('close', () => {
             if (!response.writableFinished) resolve();
@@ -127,8 +100,17 @@ export class ModelServer {
     });
   });
 
+  constructor(wire: Wire<Body>) {
+    this.#wire = wire;
+  }
+
+  /** `http://127.0.0.1:PORT` */
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
   get baseUrl(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+    return this.origin + this.#wire.basePath;
   }
 
   async listen(): Promise<void> {
@@ -156,7 +138,7 @@ export class ModelServer {
   }
 
   /** The n-th request, from 1. */
-  received(count: number): Promise<RecordedRequest> {
+  received(count: number): Promise<RecordedRequest<Body>> {
     const there = this.requests[count - 1];
     if (there) return Promise.resolve(there);
     return new Promise((resolve) => this.#waiting.push({ count, resolve }));
@@ -170,26 +152,71 @@ export class ModelServer {
     await closed;
   }
 
-  async #answer(request: RecordedRequest, response: ServerResponse): Promise<void> {
+  async #answer(request: RecordedRequest<Body>, response: ServerResponse): Promise<void> {
+    const route = request.path.split('?')[0] ?? '';
+    if (route === '/api/tags' && this.tagsGate) await atGate(this.tagsGate);
+    if (route === '/api/tags' && this.ollamaModels) return sendTags(response, this.ollamaModels);
     this.requests.push(request);
     for (const { count, resolve } of this.#waiting) if (count === this.requests.length) resolve(request);
-    if (request.method !== 'POST' || !request.path.split('?')[0]?.endsWith('/chat/completions')) {
-      return sendError(response, { status: 404, error: { message: `no such route: ${request.path}` } });
+    if (request.method !== 'POST' || !this.#wire.isRoute(route)) {
+      return this.#sendError(response, {
+        status: 404,
+        error: { message: `no such route: ${request.path}` },
+      });
+    }
+    const complaints = this.#wire.complaints(request);
+    if (complaints.length > 0) {
+      this.refusals.push(...complaints);
+      return this.#sendError(response, { status: 400, error: { message: complaints.join(' ') } });
     }
     const script = this.#queue.shift() ?? (await this.respond(request));
     if (script.headersGate) await atGate(script.headersGate);
-    if (script.status !== undefined && script.status !== 200) return sendError(response, script);
-    if (script.json) {
-      response.writeHead(200, { 'content-type': 'application/json', ...script.headers });
-      response.end(JSON.stringify(wholeAnswer(request.body.model, script)));
-      return;
-    }
+    if (script.status !== undefined && script.status !== 200) return this.#sendError(response, script);
+    if (script.json) return sendJson(response, 200, script.headers, this.#wire.whole(request, script));
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       ...script.headers,
     });
-    await stream(request, response, script);
+    await this.#stream(request, response, script);
+  }
+
+  #sendError(response: ServerResponse, { status = 500, headers, error }: ModelScript): void {
+    if (typeof error === 'string') {
+      response.writeHead(status, { 'content-type': 'text/plain', ...headers });
+      response.end(error);
+      return;
+    }
+    const body = this.#wire.error(status, error ?? { message: `scripted ${status}` });
+    sendJson(response, status, headers, body);
+  }
+
+  async #stream(
+    request: RecordedRequest<Body>,
+    response: ServerResponse,
+    script: ModelScript,
+  ): Promise<void> {
+    const wire = this.#wire.stream(request, script);
+    const burst: Buffer[] = [];
+    const flush = () => write(response, Buffer.concat(burst.splice(0)), script.cut);
+    const send = async (chunks: readonly Buffer[]) => {
+      for (const bytes of chunks) {
+        burst.push(bytes);
+        if (!script.burst) await flush();
+      }
+    };
+    for (const step of script.steps ?? []) {
+      if ('gate' in step || 'drop' in step) await flush();
+      if ('gate' in step) await atGate(step.gate);
+      if ('drop' in step) {
+        response.destroy();
+        return;
+      }
+      await send(wire.step(step));
+    }
+    await send(wire.end());
+    await flush();
+    response.end();
   }
 }
 
@@ -200,39 +227,9 @@ function atGate(gate: Gate): Promise<void> {
 }
 
 export async function startModelServer(): Promise<ModelServer> {
-  const server = new ModelServer();
+  const server = new ModelServer(openAIWire());
   await server.listen();
   return server;
-}
-
-async function stream(
-  request: RecordedRequest,
-  response: ServerResponse,
-  script: ModelScript,
-): Promise<void> {
-  const wire = chunkWriter(request.body.model, script.eol ?? '\n');
-  const burst: Buffer[] = [];
-  const flush = () => write(response, Buffer.concat(burst.splice(0)), script.cut);
-  const send = async (chunks: readonly Buffer[]) => {
-    for (const bytes of chunks) {
-      burst.push(bytes);
-      if (!script.burst) await flush();
-    }
-  };
-  let tokens = 0;
-  for (const step of script.steps ?? []) {
-    tokens++;
-    if ('gate' in step || 'drop' in step) await flush();
-    if ('gate' in step) await atGate(step.gate);
-    if ('drop' in step) {
-      response.destroy();
-      return;
-    }
-    await send(wire.step(step));
-  }
-  await send(wire.end(script, request.body.stream_options?.include_usage === true, tokens));
-  await flush();
-  response.end();
 }
 
 /** Resolves when the bytes were handed to the system; a client that reads slowly holds the stream. */
@@ -242,21 +239,25 @@ async function write(response: ServerResponse, bytes: Buffer, cut = bytes.length
   }
 }
 
-function sendError(response: ServerResponse, { status = 500, headers, error }: ModelScript): void {
-  const isText = typeof error === 'string';
-  response.writeHead(status, { 'content-type': isText ? 'text/plain' : 'application/json', ...headers });
-  response.end(
-    isText
-      ? error
-      : JSON.stringify({ error: error ?? { message: `scripted ${status}`, type: 'test_error' } }),
-  );
+function sendJson(
+  response: ServerResponse,
+  status: number,
+  headers: ModelScript['headers'],
+  body: object,
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(JSON.stringify(body));
 }
 
-/** What is no JSON is an empty conversation: the adapters under test send nothing else. */
-function parse(text: string): ChatBody {
+function sendTags(response: ServerResponse, names: readonly string[]): void {
+  sendJson(response, 200, {}, { models: names.map((name) => ({ name, model: name })) });
+}
+
+/** What is no JSON is an empty request, which every provider refuses. */
+function parse(text: string): unknown {
   try {
-    return JSON.parse(text) as ChatBody;
+    return JSON.parse(text);
   } catch {
-    return { model: '', messages: [] };
+    return {};
   }
 }

@@ -3,11 +3,11 @@ import { inspect } from 'node:util';
 import { readEnvironment, type Variables } from './config/environment.ts';
 import type { ConfigError } from './config/error.ts';
 import { loadValues } from './config/load.ts';
-import { type ProviderEnvironment, readProviders } from './config/providers.ts';
+import { type ProviderEnvironment, providerSecrets, readProviders } from './config/providers.ts';
 import { type ConfigInput, type ConfigKey, type ConfigValues, SECRET_KEYS } from './config/schema.ts';
 
 export { ConfigError } from './config/error.ts';
-export type { ProviderEnvironment } from './config/providers.ts';
+export type { ProviderEnvironment, ProviderVariable } from './config/providers.ts';
 export {
   type ConfigInput,
   type ConfigKey,
@@ -41,15 +41,17 @@ export class APIConfig {
   /** As they are, and as JSON writes them. */
   readonly #secrets: readonly string[];
   readonly #refuse: (key: ConfigKey, reason: string) => ConfigError;
+  readonly #variables: ReadonlyMap<string, string>;
 
   constructor(overrides: Partial<ConfigInput> = {}, options: APIConfigOptions = {}) {
     const environment = readEnvironment(options.env);
     const { values, refuse } = loadValues({ overrides, environment, file: options.file });
     this.values = values;
     this.#refuse = refuse;
+    this.#variables = environment.variables;
     this.warnings = Object.freeze(environment.warnings);
     this.providers = readProviders(environment);
-    this.#secrets = [this.values.key, this.providers.OPENAI_API_KEY]
+    this.#secrets = [this.values.key, ...providerSecrets(this.providers)]
       .filter((secret) => secret !== undefined && secret.length >= MIN_SECRET)
       .flatMap((secret) => [secret as string, JSON.stringify(secret).slice(1, -1)]);
     Object.freeze(this);
@@ -66,6 +68,11 @@ export class APIConfig {
    */
   refuse(key: ConfigKey, reason: string): ConfigError {
     return this.#refuse(key, reason);
+  }
+
+  /** A variable of the environment that this configuration was made from, for settings that name one. */
+  variable(name: string): string | undefined {
+    return this.#variables.get(name);
   }
 
   /** The text without the credentials of this configuration. */

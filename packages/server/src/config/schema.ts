@@ -57,7 +57,7 @@ export const configSchema = z.object({
   )
     .optional()
     .describe(
-      'Default model as `provider:model`; of several, separated by commas, each stands in for those before it. Without it, what is configured or runs on this machine, else `demo`',
+      'Default model as `provider:model`, or several, each to stand in for those before it; without it, what is configured or runs here, else `demo`',
     ),
   modelAdapter: oneOf(['lean', 'ai-sdk']).default('lean').describe('Adapter for the OpenAI-compatible wire'),
   modelRetries: whole(0, 20)

@@ -16,6 +16,8 @@ import {
   retryAfterSeconds,
 } from './model-error.ts';
 
+const MAX_CAUSES = 4;
+
 /**
  * What the AI SDK throws, and what it puts into a stream as an error, as `MODEL_ERROR`. Its errors carry the request and
  * the response, so none of them becomes a `cause`: causes are logged.
@@ -27,7 +29,8 @@ export function toModelError(
   redact: Redact,
   otherwise: (error: unknown) => ApiError = (unknown) => providerError(unknown, redact),
 ): ApiError {
-  if (error instanceof ApiError) return error;
+  const own = ownError(error);
+  if (own) return own;
   if (APICallError.isInstance(error)) return callError(error, redact);
   // Without data it means that the stream ended before a finish reason.
   if (InvalidResponseDataError.isInstance(error))
@@ -45,4 +48,10 @@ function callError(error: APICallError, redact: Redact): ApiError {
   const isNetwork = cause instanceof Error && !AISDKError.isInstance(cause);
   if (statusCode !== undefined) return isNetwork ? droppedError(cause) : garbledError();
   return isNetwork ? connectionError(cause) : providerError(error, redact);
+}
+
+/** An error of ours comes back in what the platform makes of it, for example `TypeError: terminated`. */
+function ownError(error: unknown, depth = 0): ApiError | undefined {
+  if (error instanceof ApiError) return error;
+  return error instanceof Error && depth < MAX_CAUSES ? ownError(error.cause, depth + 1) : undefined;
 }

@@ -1,13 +1,12 @@
-import type { LanguageModelV4, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
-import type { Usage } from '@llmgine/protocol';
+import type { LanguageModelV4, LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { toModelError } from './ai-sdk-error.ts';
-import { callOptions } from './ai-sdk-prompt.ts';
-import { makeUsage, parseArguments } from './chat-answer.ts';
-import { createRedact, droppedError, modelError, type Redact, stallError } from './model-error.ts';
+import { AiSdkParts, readFinish } from './ai-sdk-parts.ts';
+import { callOptions, type PromptOptions } from './ai-sdk-prompt.ts';
+import { createRedact, droppedError, type Redact, stallError } from './model-error.ts';
 import { MODEL_TIMEOUTS, type ModelTimeouts, StallTimer } from './stall-timer.ts';
-import type { FinishReason, Model, ModelFinish, ModelProvider, ModelRequest, ModelSink } from './types.ts';
+import type { Model, ModelFinish, ModelProvider, ModelRequest, ModelSink } from './types.ts';
 
-export interface AiSdkProviderOptions {
+export interface AiSdkProviderOptions extends Omit<PromptOptions, 'provider'> {
   /** The part before the colon, for example `anthropic`. */
   readonly name: string;
   /** Makes the model of the SDK; called by the first `stream()`, so it may load its package then. */
@@ -29,23 +28,33 @@ export function aiSdkProvider(options: AiSdkProviderOptions): ModelProvider {
     name,
     model: (model) => {
       check?.(model);
-      return new AiSdkModel(`${name}:${model}`, async () => options.model(model), timeouts, redact);
+      return new AiSdkModel({
+        id: `${name}:${model}`,
+        load: async () => options.model(model),
+        prompt: { ...options, provider: name },
+        timeouts,
+        redact,
+      });
     },
   };
 }
 
+interface AiSdkModelParts {
+  readonly id: string;
+  readonly load: () => Promise<LanguageModelV4>;
+  readonly prompt: PromptOptions;
+  readonly timeouts: ModelTimeouts;
+  readonly redact: Redact;
+}
+
 class AiSdkModel implements Model {
   readonly id: string;
-  readonly #load: () => Promise<LanguageModelV4>;
-  readonly #timeouts: ModelTimeouts;
-  readonly #redact: Redact;
+  readonly #parts: AiSdkModelParts;
   #model: Promise<LanguageModelV4> | undefined;
 
-  constructor(id: string, load: () => Promise<LanguageModelV4>, timeouts: ModelTimeouts, redact: Redact) {
-    this.id = id;
-    this.#load = load;
-    this.#timeouts = timeouts;
-    this.#redact = redact;
+  constructor(parts: AiSdkModelParts) {
+    this.id = parts.id;
+    this.#parts = parts;
   }
 
   stream(request: ModelRequest, sink: ModelSink, signal: AbortSignal): Promise<ModelFinish> {
@@ -56,7 +65,7 @@ class AiSdkModel implements Model {
       }
       // A model of somebody else may be slow to notice the end of its signal, so the race is decided here.
       const ended = new AbortController();
-      const stall = new StallTimer(this.#timeouts, (ms) => settle(() => reject(stallError(ms))));
+      const stall = new StallTimer(this.#parts.timeouts, (ms) => settle(() => reject(stallError(ms))));
       const onAbort = () => settle(() => reject(signal.reason));
       const settle = (outcome: () => void) => {
         if (ended.signal.aborted) return;
@@ -79,22 +88,23 @@ class AiSdkModel implements Model {
     stall: StallTimer,
     ended: AbortSignal,
   ): Promise<ModelFinish> {
+    const { prompt, redact } = this.#parts;
     let parts: ReadableStreamDefaultReader<LanguageModelV4StreamPart>;
     try {
       const model = await this.#loaded();
-      parts = (await model.doStream(callOptions(request, ended))).stream.getReader();
+      parts = (await model.doStream(callOptions(request, ended, prompt))).stream.getReader();
     } catch (error) {
-      throw toModelError(error, this.#redact);
+      throw toModelError(error, redact);
     }
     // Also when the model does not watch its signal, or when it began to answer only after the end.
     const cancel = () => void parts.cancel().catch(() => undefined);
     if (ended.aborted) cancel();
     else ended.addEventListener('abort', cancel);
-    return readParts(parts, sink, stall, ended, this.#redact);
+    return readParts(parts, sink, stall, ended, redact);
   }
 
   #loaded(): Promise<LanguageModelV4> {
-    this.#model ??= this.#load().catch((error: unknown) => {
+    this.#model ??= this.#parts.load().catch((error: unknown) => {
       this.#model = undefined;
       throw error;
     });
@@ -109,6 +119,7 @@ async function readParts(
   ended: AbortSignal,
   redact: Redact,
 ): Promise<ModelFinish> {
+  const reader = new AiSdkParts(sink);
   for (;;) {
     let next: Awaited<ReturnType<typeof parts.read>>;
     try {
@@ -121,63 +132,13 @@ async function readParts(
     const part = next.value;
     // The SDK makes this one before it has heard anything.
     if (part.type !== 'stream-start') stall.progress();
-    if (part.type === 'finish') {
-      return { finishReason: finishReason(part.finishReason.unified), usage: readUsage(part.usage) };
-    }
+    if (part.type === 'finish') return readFinish(part);
     if (part.type === 'error') throw toModelError(part.error, redact);
-    if (!put(part, sink)) {
+    if (!reader.put(part)) {
       stall.pause();
       await sink.drain();
       ended.throwIfAborted();
       stall.resume();
     }
   }
-}
-
-/** False when the sink is full. Parts that are not for us count as taken. */
-function put(part: LanguageModelV4StreamPart, sink: ModelSink): boolean {
-  switch (part.type) {
-    case 'text-delta':
-      return part.delta === '' || sink.text(part.delta);
-    case 'reasoning-delta':
-      return part.delta === '' || sink.reasoning(part.delta);
-    case 'tool-call':
-      // The provider runs it itself: there is nothing to do for us.
-      if (part.providerExecuted) return true;
-      return sink.toolCall({
-        toolCallId: part.toolCallId,
-        toolName: part.toolName,
-        arguments: parseArguments(part.input),
-      });
-    default:
-      return true;
-  }
-}
-
-/** Throws for reasons that mean that there is no whole answer. */
-function finishReason(
-  reason: Extract<LanguageModelV4StreamPart, { type: 'finish' }>['finishReason']['unified'],
-): FinishReason {
-  switch (reason) {
-    case 'tool-calls':
-      return 'tool_calls';
-    case 'content-filter':
-      return 'content_filter';
-    case 'interrupted':
-      throw droppedError();
-    case 'error':
-      throw modelError('The model provider stopped because of an error');
-    default:
-      return reason;
-  }
-}
-
-function readUsage({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage | null {
-  if (inputTokens.total === undefined && outputTokens.total === undefined) return null;
-  return makeUsage({
-    input: inputTokens.total,
-    output: outputTokens.total,
-    cached: inputTokens.cacheRead,
-    reasoning: outputTokens.reasoning,
-  });
 }

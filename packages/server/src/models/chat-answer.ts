@@ -1,6 +1,7 @@
 /** Reads what the OpenAI chat-completions wire answers, piece by piece. What a provider sends is not trusted to be well formed. */
 import { randomUUID } from 'node:crypto';
-import type { Json, Usage } from '@llmgine/protocol';
+import type { Json, JsonObject, Usage } from '@llmgine/protocol';
+import { limitError } from './model-error.ts';
 import type { SinkGate } from './sink-gate.ts';
 import type { FinishReason, ModelFinish } from './types.ts';
 
@@ -8,6 +9,8 @@ export interface WireToolCall {
   readonly index?: number;
   readonly id?: string | null;
   readonly function?: { readonly name?: string | null; readonly arguments?: unknown };
+  /** What some servers want back with the call, for example Gemini's thought signatures. */
+  readonly extra_content?: unknown;
 }
 
 export interface WireDelta {
@@ -44,10 +47,12 @@ interface CallInProgress {
   text: string;
   /** Arguments that came as a JSON value instead of its text. */
   value: Json | undefined;
+  extra: Json | undefined;
 }
 
 /** Characters of tool arguments: they are collected, so the sink cannot hold them back. */
-const MAX_ARGUMENTS = 8 * 1024 * 1024;
+export const MAX_ARGUMENTS = 8 * 1024 * 1024;
+const REASONING_FIELDS = ['reasoning_content', 'reasoning'] as const;
 
 const FINISH: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',
@@ -59,6 +64,9 @@ const FINISH: Readonly<Record<string, FinishReason>> = {
 
 export class ChatAnswer {
   readonly #gate: SinkGate;
+  readonly #provider: string;
+  /** The name under which reasoning comes, while it does. */
+  #reasoningField: (typeof REASONING_FIELDS)[number] | undefined;
   readonly #calls: CallInProgress[] = [];
   readonly #callByIndex = new Map<number, CallInProgress>();
   #argumentsLength = 0;
@@ -66,8 +74,10 @@ export class ChatAnswer {
   #refused = false;
   #usage: WireUsage | undefined;
 
-  constructor(gate: SinkGate) {
+  /** @param provider The name under which the provider finds again what it wants back. */
+  constructor(gate: SinkGate, provider: string) {
     this.#gate = gate;
+    this.#provider = provider;
   }
 
   /** The provider has said why it stopped: nothing of the answer is missing. */
@@ -88,43 +98,66 @@ export class ChatAnswer {
 
   /** Puts the tool calls, which are complete only now. Throws when one has no name. */
   finish(): ModelFinish {
+    this.#endReasoning();
     for (const call of this.#calls) {
       if (call.name === undefined) throw new TypeError('a tool call without a name');
       this.#gate.toolCall({
         toolCallId: call.id ?? `call_${randomUUID()}`,
         toolName: call.name,
         arguments: call.value ?? parseArguments(call.text),
+        ...(call.extra === undefined
+          ? {}
+          : { providerMetadata: { [this.#provider]: { extra_content: call.extra } } }),
       });
     }
     return { finishReason: this.#unifiedReason(), usage: readUsage(this.#usage) };
   }
 
   #addDelta(delta: WireDelta): void {
-    const reasoning = delta.reasoning_content || delta.reasoning;
-    if (typeof reasoning === 'string' && reasoning !== '') this.#gate.reasoning(reasoning);
+    this.#addReasoning(delta);
     const { content, refusal } = delta;
-    if (typeof content === 'string') {
-      if (content !== '') this.#gate.text(content);
-    } else if (Array.isArray(content)) {
-      for (const part of content) {
-        if (typeof part?.text === 'string' && part.text !== '') this.#gate.text(part.text);
-      }
+    if (typeof content === 'string') this.#addText(content);
+    else if (Array.isArray(content)) {
+      for (const part of content) if (typeof part?.text === 'string') this.#addText(part.text);
     }
     if (typeof refusal === 'string' && refusal !== '') {
       this.#refused = true;
-      this.#gate.text(refusal);
+      this.#addText(refusal);
     }
     if (delta.tool_calls) for (const call of delta.tool_calls) this.#addToolCall(call);
+  }
+
+  #addText(text: string): void {
+    if (text === '') return;
+    this.#endReasoning();
+    this.#gate.text(text);
+  }
+
+  #addReasoning(delta: WireDelta): void {
+    // Some servers say it under both names.
+    const field = REASONING_FIELDS.find((name) => typeof delta[name] === 'string' && delta[name] !== '');
+    if (field === undefined) return;
+    if (field !== this.#reasoningField) this.#endReasoning();
+    this.#reasoningField = field;
+    this.#gate.reasoning(delta[field] as string);
+  }
+
+  #endReasoning(): void {
+    if (this.#reasoningField === undefined) return;
+    const metadata: JsonObject = { [this.#provider]: { field: this.#reasoningField } };
+    this.#reasoningField = undefined;
+    this.#gate.metadata('reasoning', metadata);
   }
 
   #addToolCall(delta: WireToolCall): void {
     const call = this.#callOf(delta);
     if (delta.id) call.id ??= delta.id;
     if (delta.function?.name) call.name ??= delta.function.name;
+    if (delta.extra_content) call.extra = delta.extra_content as Json;
     const piece = delta.function?.arguments;
     if (typeof piece === 'string') {
       this.#argumentsLength += piece.length;
-      if (this.#argumentsLength > MAX_ARGUMENTS) throw new RangeError('tool arguments without an end');
+      if (this.#argumentsLength > MAX_ARGUMENTS) throw limitError('tool arguments', MAX_ARGUMENTS);
       call.text += piece;
     } else if (piece !== undefined && piece !== null) {
       call.value = piece as Json;
@@ -136,7 +169,13 @@ export class ChatAnswer {
     const known = index === undefined ? this.#calls.at(-1) : this.#callByIndex.get(index);
     const isAnother = known !== undefined && id && called?.name && known.id !== undefined && known.id !== id;
     if (known && !isAnother) return known;
-    const call: CallInProgress = { id: undefined, name: undefined, text: '', value: undefined };
+    const call: CallInProgress = {
+      id: undefined,
+      name: undefined,
+      text: '',
+      value: undefined,
+      extra: undefined,
+    };
     this.#calls.push(call);
     if (index !== undefined) this.#callByIndex.set(index, call);
     return call;

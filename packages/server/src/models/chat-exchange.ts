@@ -7,6 +7,8 @@ import {
   droppedError,
   garbledError,
   httpError,
+  limitError,
+  ModelError,
   modelError,
   providerError,
   type Redact,
@@ -26,6 +28,7 @@ type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStar
 type Mode = 'events' | 'json' | 'error';
 
 export interface ExchangeOptions {
+  readonly provider: string;
   readonly sink: ModelSink;
   readonly signal: AbortSignal;
   readonly timeouts: ModelTimeouts;
@@ -70,12 +73,12 @@ export class ChatExchange implements Dispatcher.DispatchHandler {
       },
       fail: (error) => this.#fail(error),
     });
-    this.#answer = new ChatAnswer(this.#gate);
+    this.#answer = new ChatAnswer(this.#gate, options.provider);
     this.#parser = createParser({
       maxBufferSize: MAX_EVENT,
       onEvent: (event) => this.#onEvent(event),
       onError: (error) => {
-        if (error.type === 'max-buffer-size-exceeded') this.#fail(garbledError(error));
+        if (error.type === 'max-buffer-size-exceeded') this.#fail(limitError('one event', MAX_EVENT));
       },
     });
     options.signal.addEventListener('abort', this.#onAbort);
@@ -112,7 +115,7 @@ export class ChatExchange implements Dispatcher.DispatchHandler {
     }
     this.#body += text;
     if (this.#mode === 'error' && this.#body.length > MAX_ERROR_BODY) this.#failWithStatus();
-    else if (this.#body.length > MAX_EVENT) this.#fail(garbledError());
+    else if (this.#body.length > MAX_EVENT) this.#fail(limitError('one answer', MAX_EVENT));
   }
 
   onResponseEnd(): void {
@@ -156,7 +159,7 @@ export class ChatExchange implements Dispatcher.DispatchHandler {
         this.#fail(providerError(chunk, this.#options.redact));
       } else this.#answer.add(chunk);
     } catch (error) {
-      this.#fail(garbledError(error));
+      this.#fail(understood(error));
     }
   }
 
@@ -171,7 +174,7 @@ export class ChatExchange implements Dispatcher.DispatchHandler {
         this.#finish();
       }
     } catch (error) {
-      this.#fail(garbledError(error));
+      this.#fail(understood(error));
     }
   }
 
@@ -216,4 +219,9 @@ export class ChatExchange implements Dispatcher.DispatchHandler {
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     return true;
   }
+}
+
+/** What the answer itself says about a chunk is more than that it makes no sense. */
+function understood(error: unknown): ModelError {
+  return error instanceof ModelError ? error : garbledError(error);
 }

@@ -7,20 +7,25 @@ export type ToolResultPart = Extract<MessagePart, { type: 'tool_result' }>;
 export type FilePart = Extract<MessagePart, { type: 'file' }>;
 
 const NO_RESULT = 'The call was interrupted before it had a result.';
+/** Providers refuse messages without content, but that somebody spoke is part of the conversation. */
+const NOTHING = '(an empty message)';
 
 /**
- * The conversation in the form that every provider takes: reasoning is gone, no message is empty, arguments are objects,
- * and each message with tool calls is followed by one `tool` message with exactly one result for each of them. Without
- * that a single cancelled run would make providers refuse the rest of the session. Results nobody asked for are dropped.
+ * The conversation in the form that every provider takes: no message and no text is empty, arguments are objects, and
+ * each message with tool calls is followed by one `tool` message with exactly one result for each of them. Without that a
+ * single cancelled run would make providers refuse the rest of the session. Results nobody asked for are dropped.
+ *
+ * @param provider Who is asked. Reasoning is kept only with the metadata of this provider, and metadata only where this
+ * provider has written the message.
  */
-export function prepareConversation(messages: readonly Turn[]): Turn[] {
+export function prepareConversation(messages: readonly Turn[], provider?: string): Turn[] {
   const prepared: Turn[] = [];
-  for (const [index, { role, parts }] of messages.entries()) {
+  for (const [index, message] of messages.entries()) {
+    const { role } = message;
     if (role === 'tool') continue;
-    const said = parts
-      .filter((part) => part.type !== 'reasoning' && part.type !== 'tool_result')
-      .map((part) => (part.type === 'tool_call' ? withObject(part) : part));
+    const said = saidParts(message, provider);
     if (said.length > 0) prepared.push({ role, parts: said });
+    else if (role === 'user') prepared.push({ role, parts: [{ type: 'text', text: NOTHING }] });
     const calls = said.filter((part) => part.type === 'tool_call');
     if (calls.length === 0) continue;
     const results = resultsAfter(messages, index);
@@ -30,6 +35,32 @@ export function prepareConversation(messages: readonly Turn[]): Turn[] {
     });
   }
   return prepared;
+}
+
+function saidParts({ parts, metadata }: Turn, provider: string | undefined): MessagePart[] {
+  const isOwn = provider !== undefined && providerOf(metadata?.model) === provider;
+  const said = parts
+    .map((part) => (isOwn ? part : withoutMetadata(part)))
+    .filter(isSaid)
+    .map((part) => (part.type === 'tool_call' ? withObject(part) : part));
+  // Reasoning that nothing came of; Anthropic refuses it.
+  return said.slice(0, said.findLastIndex((part) => part.type !== 'reasoning') + 1);
+}
+
+function providerOf(model: unknown): string | undefined {
+  return typeof model === 'string' ? model.split(':', 1)[0] : undefined;
+}
+
+function withoutMetadata(part: MessagePart): MessagePart {
+  if (!('provider_metadata' in part)) return part;
+  const { provider_metadata: _, ...rest } = part;
+  return rest;
+}
+
+function isSaid(part: MessagePart): boolean {
+  if (part.type === 'reasoning') return part.provider_metadata !== undefined;
+  if (part.type === 'text') return part.provider_metadata !== undefined || part.text.trim() !== '';
+  return part.type !== 'tool_result';
 }
 
 /** Arguments that were cut off are kept as text, which servers refuse; that they were wrong is what the result says. */
@@ -58,4 +89,13 @@ function noResult({ tool_call_id, tool_name }: ToolCallPart): ToolResultPart {
 export function fileText(part: FilePart): string | undefined {
   if (part.data === undefined || !/^(text\/|application\/json\b)/.test(part.mime_type)) return undefined;
   return Buffer.from(part.data, 'base64').toString();
+}
+
+/** What the model reads instead of a file: its text, or that it is there. */
+export function fileNote(part: FilePart): string {
+  const name = part.name === undefined ? 'A file' : `The file ${JSON.stringify(part.name)}`;
+  const text = fileText(part);
+  if (text !== undefined) return `${name} (${part.mime_type}):\n${text}`;
+  // Refusing instead would make every later run of the session fail on the same message.
+  return `[${name} (${part.mime_type}) is attached, but cannot be shown to this model.]`;
 }

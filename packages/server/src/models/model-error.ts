@@ -82,12 +82,13 @@ export function modelError(text: string, options: ModelErrorOptions = {}): Model
 }
 
 /** The provider sent an error object instead of, or in the middle of, an answer. */
-export function providerError(body: unknown, redact: Redact): ApiError {
+export function providerError(body: unknown, redact: Redact): ModelError {
   const text = errorText(body);
   return modelError(
     text === undefined
       ? 'The model provider reported an error'
       : `The model provider reported an error: ${shorten(redact(text))}`,
+    { remedy: streamRemedy(body), retryAfter: bodyRetryAfter(body) },
   );
 }
 
@@ -97,28 +98,54 @@ export function httpError(
   body: string,
   redact: Redact,
   retryAfter: number | undefined,
-): ApiError {
-  const text = bodyText(body) ?? STATUS_CODES[status];
+): ModelError {
+  const parsed = parseBody(body);
+  const text = errorText(parsed) ?? STATUS_CODES[status];
   const said = text === undefined ? '' : `: ${shorten(redact(text))}`;
-  return modelError(`The model provider answered ${status}${said}`, { retryAfter, remedy: remedyOf(status) });
+  return modelError(`The model provider answered ${status}${said}`, {
+    retryAfter: retryAfter ?? bodyRetryAfter(parsed),
+    remedy: QUOTA.test(namesOf(parsed)) ? 'elsewhere' : statusRemedy(status),
+  });
 }
 
 /** Too many requests, and failures of the server or of what is in front of it, pass; other answers stay the same. */
-function remedyOf(status: number): Remedy {
+function statusRemedy(status: number): Remedy {
   return status === 408 || status === 409 || status === 429 || status >= 500 ? 'again' : 'elsewhere';
 }
 
-function bodyText(body: string): string | undefined {
+/** An error without a status of its own, for example within a stream, says in one field or another what it is. */
+function streamRemedy(body: unknown): Remedy {
+  const names = namesOf(body);
+  if (QUOTA.test(names)) return 'elsewhere';
+  const status = Number(/\b[45]\d\d\b/.exec(names)?.[0]);
+  if (!Number.isNaN(status)) return statusRemedy(status);
+  return PASSING.test(names) ? 'again' : 'elsewhere';
+}
+
+/** Out of money is no matter of time. */
+const QUOTA = /insufficient_quota|billing|insufficient_balance/i;
+const PASSING =
+  /overload|rate.?limit|too_many|exhausted|unavailable|server_error|api_error|internal|timeout/i;
+
+/** The names and numbers that an error goes by: providers put them into `type`, `code` or `status`. */
+function namesOf(body: unknown, depth = 0): string {
+  if (typeof body !== 'object' || body === null || depth === MAX_DEPTH) return '';
+  const { error, data, type, code, status, statusCode } = body as Record<string, unknown>;
+  const own = [type, code, status, statusCode].filter((name) => ['string', 'number'].includes(typeof name));
+  return [...own, namesOf(error, depth + 1), namesOf(data, depth + 1)].join(' ');
+}
+
+function parseBody(body: string): unknown {
   try {
-    return errorText(JSON.parse(body));
+    return JSON.parse(body);
   } catch {
     // A page of HTML is a proxy talking to a browser: its status says more.
-    return body.trimStart().startsWith('<') ? undefined : errorText(body);
+    return body.trimStart().startsWith('<') ? undefined : body;
   }
 }
 
 /** There was no connection, or none any more before an answer began. */
-export function connectionError(error: Error): ApiError {
+export function connectionError(error: Error): ModelError {
   const code = (error as NodeJS.ErrnoException).code;
   return modelError(`The model provider cannot be reached${code ? ` (${code})` : ''}`, {
     cause: error,
@@ -126,19 +153,28 @@ export function connectionError(error: Error): ApiError {
   });
 }
 
-export function droppedError(cause?: unknown): ApiError {
+export function droppedError(cause?: unknown): ModelError {
   return modelError('The model provider closed the connection before the answer was complete', {
     cause,
     remedy: 'again',
   });
 }
 
-export function garbledError(cause?: unknown): ApiError {
+export function garbledError(cause?: unknown): ModelError {
   return modelError('The model provider sent a chunk that cannot be understood', { cause });
 }
 
-export function stallError(ms: number): ApiError {
+export function stallError(ms: number): ModelError {
   return modelError(`The model provider sent nothing for ${ms / 1000} s`);
+}
+
+/** A limit of ours, which is the same for every model. */
+export function limitError(what: string, characters: number): ModelError {
+  return modelError(`The model sent more than ${characters} characters of ${what}`, { remedy: 'nothing' });
+}
+
+export function closedError(): ModelError {
+  return modelError('The model provider is closed', { remedy: 'nothing' });
 }
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -151,6 +187,18 @@ export function retryAfterSeconds(headers: Headers, now = Date.now()): number | 
   if (seconds !== undefined) return Math.ceil(seconds);
   const date = Date.parse(String(headers['retry-after'] ?? ''));
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
+}
+
+/** Google says it in the body: `{"@type": "….RetryInfo", "retryDelay": "34s"}`, rounded up here. */
+function bodyRetryAfter(body: unknown): number | undefined {
+  const { error, data } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+  const { details } = (error ?? data ?? body ?? {}) as Record<string, unknown>;
+  if (!Array.isArray(details)) return undefined;
+  for (const detail of details) {
+    const seconds = /^(\d+(?:\.\d+)?)s$/.exec(String(detail?.retryDelay))?.[1];
+    if (seconds !== undefined) return Math.ceil(Number(seconds));
+  }
+  return undefined;
 }
 
 function positive(header: Headers[string]): number | undefined {

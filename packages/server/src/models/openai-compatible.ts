@@ -1,8 +1,8 @@
 import { ApiError } from '@llmgine/protocol';
 import type { Agent } from 'undici';
 import { ChatExchange } from './chat-exchange.ts';
-import { chatRequestBody, type MaxTokensField, maxTokensField } from './chat-request.ts';
-import { createRedact, modelError, type Redact } from './model-error.ts';
+import { type ChatWireOptions, chatRequestBody, maxTokensField } from './chat-request.ts';
+import { closedError, createRedact, type Redact } from './model-error.ts';
 import { MODEL_TIMEOUTS, type ModelTimeouts } from './stall-timer.ts';
 import type { Model, ModelFinish, ModelProvider, ModelRequest, ModelSink } from './types.ts';
 
@@ -36,7 +36,7 @@ export function checkModelName(provider: string, name: string): string {
 export function openAICompatible(options: OpenAICompatibleOptions = {}): ClosableProvider {
   const { name = 'openai-compatible', baseURL = OPENAI_BASE_URL, apiKey } = options;
   const timeouts = { ...MODEL_TIMEOUTS, ...options.timeouts };
-  const wire = new ChatWire(new URL(baseURL), apiKey, timeouts);
+  const wire = new ChatWire(name, new URL(baseURL), apiKey, timeouts);
   return {
     name,
     model: (model) => new OpenAICompatibleModel(name, checkModelName(name, model), wire),
@@ -53,14 +53,14 @@ class ChatWire {
   readonly #headers: Record<string, string>;
   readonly #timeouts: ModelTimeouts;
   readonly #redact: Redact;
-  readonly maxTokens: MaxTokensField;
+  readonly words: ChatWireOptions;
 
-  constructor(baseURL: URL, apiKey: string | undefined, timeouts: ModelTimeouts) {
+  constructor(provider: string, baseURL: URL, apiKey: string | undefined, timeouts: ModelTimeouts) {
     this.#origin = baseURL.origin;
     this.#path = `${baseURL.pathname.replace(/\/+$/, '')}/chat/completions${baseURL.search}`;
     this.#timeouts = timeouts;
     this.#redact = createRedact([apiKey]);
-    this.maxTokens = maxTokensField(baseURL);
+    this.words = { provider, maxTokens: maxTokensField(baseURL) };
     this.#headers = {
       'content-type': 'application/json',
       accept: 'text/event-stream, application/json',
@@ -70,12 +70,13 @@ class ChatWire {
   }
 
   async post(body: string, sink: ModelSink, signal: AbortSignal): Promise<ModelFinish> {
-    if (this.#closed) throw modelError('The model provider is closed');
+    if (this.#closed) throw closedError();
     this.#agent ??= openAgent(this.#timeouts.connect);
     const agent = await this.#agent;
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const exchange = new ChatExchange({
+        provider: this.words.provider,
         sink,
         signal,
         timeouts: this.#timeouts,
@@ -124,6 +125,6 @@ class OpenAICompatibleModel implements Model {
   }
 
   async stream(request: ModelRequest, sink: ModelSink, signal: AbortSignal): Promise<ModelFinish> {
-    return this.#wire.post(chatRequestBody(this.#model, request, this.#wire.maxTokens), sink, signal);
+    return this.#wire.post(chatRequestBody(this.#model, request, this.#wire.words), sink, signal);
   }
 }

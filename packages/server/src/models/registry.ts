@@ -1,47 +1,59 @@
 import { ApiError } from '@llmgine/protocol';
-import { type APIConfig, ConfigError } from '../config.ts';
-import { demo } from './demo.ts';
-import { createRedact } from './model-error.ts';
-import { type ClosableProvider, OPENAI_BASE_URL, openAICompatible } from './openai-compatible.ts';
-import { openAICompatibleAiSdk } from './openai-compatible-ai-sdk.ts';
+import { builtinProviders, type ModelsConfig } from './builtin-providers.ts';
+import { chooseDefault, hintFor } from './default-model.ts';
+import type { Prices } from './pricing.ts';
 import { resilientModel } from './resilient.ts';
 import type { TranscriptionModel } from './transcription.ts';
+import { defaultTranscriptionModel } from './transcription-provider.ts';
+import { resilientTranscription } from './transcription-resilient.ts';
 import type { Model, ModelProvider } from './types.ts';
 
-const OPENAI_DEFAULT = 'openai-compatible:gpt-5-mini';
-const DEMO = 'demo';
-
 export interface ModelsOptions {
-  readonly config: Pick<APIConfig, 'values' | 'providers'>;
+  readonly config: ModelsConfig;
   /** Besides the built-in ones; one with the name of a built-in one replaces it. */
   readonly providers?: readonly ModelProvider[];
+  /** A model that was found running on this machine, see `findLocalModel`: the default when nothing is configured. */
+  readonly localModel?: string | undefined;
+  /** Where packages of further providers are looked for, besides the server's own. Default: the working directory. */
+  readonly directory?: string;
 }
 
 /** The models of one application. */
 export interface Models {
   /**
    * The model called `provider:model` (split at the first colon), or `provider` alone where the provider has a default
-   * of its own; without a name the default model. Throws `VALIDATION_ERROR`. Does no I/O.
+   * of its own; of several, separated by commas, each stands in for those before it; without a name the default model.
+   * Throws `VALIDATION_ERROR`. Asks no provider.
    */
   resolve(name?: string): Model;
-  /** The same for models that turn speech into text. */
-  resolveTranscription(name?: string): TranscriptionModel;
+  /** The same for models that turn speech into text; with prices, their usage says what it has cost. */
+  resolveTranscription(name?: string, prices?: Prices): TranscriptionModel;
   readonly defaultModel: string;
   /** One line for whoever starts the server: what to set for a real model. Undefined when one is configured. */
   readonly hint: string | undefined;
+  /** Those that can be used now: their key is set, their package installed. */
   readonly providers: readonly string[];
+  /** Also of one that lacks something. */
+  isProvider(name: string): boolean;
   /** A provider with a name that is there already replaces it. */
   register(provider: ModelProvider): void;
   /** Ends the connections of the built-in providers, and what still runs on them. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Throws `ConfigError` when `OPENAI_BASE_URL` is no URL. */
-export function createModels({ config, providers: extra = [] }: ModelsOptions): Models {
-  const openai = openAIProvider(config);
+/** Throws `ConfigError` when an address of a provider is none. */
+export function createModels(options: ModelsOptions): Models {
+  const { config, providers: extra = [], localModel } = options;
+  const builtin = builtinProviders(config, localModel !== undefined, options.directory);
   const providers = new Map<string, ModelProvider>();
-  for (const provider of [demo(), openai, ...extra]) providers.set(provider.name, provider);
-  const defaultModel = config.values.model ?? chooseDefault(config);
+  const usable = new Set<string>();
+  const register = (provider: ModelProvider, isUsable = true) => {
+    providers.set(provider.name, provider);
+    if (isUsable) usable.add(provider.name);
+  };
+  for (const { provider, isUsable } of builtin.all) register(provider, isUsable);
+  for (const provider of extra) register(provider);
+  const defaultModel = chooseDefault(config, localModel);
 
   /** Splits at the first colon. */
   const find = (name: string): { readonly provider: ModelProvider; readonly model: string } => {
@@ -51,7 +63,7 @@ export function createModels({ config, providers: extra = [] }: ModelsOptions): 
     if (provider) return { provider, model: colon === -1 ? '' : name.slice(colon + 1) };
     throw new ApiError(
       'VALIDATION_ERROR',
-      `There is no model provider ${JSON.stringify(providerName.slice(0, 100))}; there are: ${[...providers.keys()].join(', ')}`,
+      `There is no model provider ${JSON.stringify(providerName.slice(0, 100))}; there are: ${[...usable].join(', ')}`,
     );
   };
 
@@ -59,8 +71,9 @@ export function createModels({ config, providers: extra = [] }: ModelsOptions): 
     defaultModel,
     hint: hintFor(defaultModel, config),
     get providers() {
-      return [...providers.keys()];
+      return [...usable];
     },
+    isProvider: (name) => providers.has(name),
     resolve: (names = defaultModel) =>
       resilientModel(
         names.split(',').map((name) => {
@@ -69,54 +82,16 @@ export function createModels({ config, providers: extra = [] }: ModelsOptions): 
         }),
         { retries: config.values.modelRetries },
       ),
-    resolveTranscription: (name = config.values.transcriptionModel) => {
-      if (name === undefined) throw new ApiError('VALIDATION_ERROR', 'No transcription model is configured');
-      const { provider, model } = find(name);
-      if (provider.transcriptionModel) return provider.transcriptionModel(model);
-      throw new ApiError('VALIDATION_ERROR', `${provider.name} has no models that turn speech into text`);
-    },
-    register: (provider) => {
-      providers.set(provider.name, provider);
-    },
-    close: async () => openai.close(),
+    resolveTranscription: (names = defaultTranscriptionModel(config), prices) =>
+      resilientTranscription(
+        names.split(',').map((name) => {
+          const { provider, model } = find(name.trim());
+          if (provider.transcriptionModel) return provider.transcriptionModel(model);
+          throw new ApiError('VALIDATION_ERROR', `${provider.name} has no models that turn speech into text`);
+        }),
+        { retries: config.values.modelRetries, prices },
+      ),
+    register: (provider) => register(provider),
+    close: () => builtin.close(),
   };
-}
-
-function openAIProvider({ values, providers }: ModelsOptions['config']): ClosableProvider {
-  const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseURL = OPENAI_BASE_URL } = providers;
-  if (!/^https?:/i.test(baseURL) || !URL.canParse(baseURL)) {
-    throw new ConfigError(
-      `OPENAI_BASE_URL is ${JSON.stringify(createRedact()(baseURL))}, but must be a URL such as http://localhost:11434/v1`,
-    );
-  }
-  const options = { apiKey, baseURL };
-  const provider =
-    values.modelAdapter === 'lean'
-      ? openAICompatible(options)
-      : { ...openAICompatibleAiSdk(options), close: async () => undefined };
-  const isConfigured = apiKey !== undefined || providers.OPENAI_BASE_URL !== undefined;
-  return {
-    ...provider,
-    model: (name) => {
-      if (isConfigured) return provider.model(name);
-      throw new ApiError(
-        'VALIDATION_ERROR',
-        'openai-compatible models need OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own',
-      );
-    },
-  };
-}
-
-/** With a base URL alone nobody knows what the models are called there, so it is no reason to guess. */
-function chooseDefault({ providers }: ModelsOptions['config']): string {
-  return providers.OPENAI_API_KEY !== undefined && providers.OPENAI_BASE_URL === undefined
-    ? OPENAI_DEFAULT
-    : DEMO;
-}
-
-function hintFor(defaultModel: string, { values, providers }: ModelsOptions['config']): string | undefined {
-  if (values.model !== undefined || defaultModel !== DEMO) return undefined;
-  return providers.OPENAI_BASE_URL === undefined
-    ? 'For a real one: OPENAI_API_KEY, or OPENAI_BASE_URL and LLMGINE_API_MODEL=openai-compatible:NAME'
-    : 'OPENAI_BASE_URL is set, but the demo answers: set LLMGINE_API_MODEL=openai-compatible:NAME';
 }

@@ -1,9 +1,11 @@
+import type { JsonObject } from '@llmgine/protocol';
 import type { ModelSink, ModelToolCall } from './types.ts';
 
 type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'reasoning'; readonly text: string }
-  | { readonly kind: 'tool_call'; readonly call: ModelToolCall };
+  | { readonly kind: 'tool_call'; readonly call: ModelToolCall }
+  | { readonly kind: 'metadata'; readonly of: 'text' | 'reasoning'; readonly metadata: JsonObject };
 
 /** The source of pieces, as the gate steers it. */
 export interface Flow {
@@ -47,6 +49,12 @@ export class SinkGate {
     else if (!this.#closed && !this.#sink.toolCall(call)) this.#hold();
   }
 
+  metadata(kind: 'text' | 'reasoning', metadata: JsonObject): void {
+    // It belongs to the piece before it, and that may still wait.
+    if (this.#full) this.#waiting.push({ kind: 'metadata', of: kind, metadata });
+    else if (!this.#closed) this.#sink.metadata(kind, metadata);
+  }
+
   /** Calls back once, when everything put so far is in the sink; at once when nothing waits. */
   whenEmpty(callback: () => void): void {
     if (this.#waiting.length === 0) callback();
@@ -84,6 +92,7 @@ export class SinkGate {
   #put(piece: Piece): void {
     if (piece.kind === 'text') this.text(piece.text);
     else if (piece.kind === 'reasoning') this.reasoning(piece.text);
-    else this.toolCall(piece.call);
+    else if (piece.kind === 'tool_call') this.toolCall(piece.call);
+    else this.metadata(piece.of, piece.metadata);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chatRequestBody, maxTokensField } from '../../src/models/chat-request.ts';
 import { prepareConversation, type Turn } from '../../src/models/conversation.ts';
+import type { ModelRequest } from '../../src/models/types.ts';
 
 const user = (text: string): Turn => ({ role: 'user', parts: [{ type: 'text', text }] });
 const call = (id: string, args = {}): Turn['parts'][number] => ({
@@ -16,7 +17,8 @@ const result = (id: string, value: string): Turn['parts'][number] => ({
   result: value,
   is_error: false,
 });
-const wire = (...messages: Turn[]) => JSON.parse(chatRequestBody('m', { messages }, 'max_tokens')).messages;
+const wire = (...messages: Turn[]) =>
+  JSON.parse(chatRequestBody('m', { messages }, { provider: 'own', maxTokens: 'max_tokens' })).messages;
 
 describe('a conversation on its way to a provider', () => {
   test('has no reasoning and no empty messages', () => {
@@ -123,4 +125,95 @@ describe('on the wire', () => {
     expect(maxTokensField(new URL('https://me.openai.azure.com/openai/v1'))).toBe('max_completion_tokens');
     expect(maxTokensField(new URL('http://localhost:11434/v1'))).toBe('max_tokens');
   });
+});
+
+describe('what the server wants back', () => {
+  const reasoned = (text: string, field = 'reasoning_content'): Turn['parts'][number] => ({
+    type: 'reasoning',
+    text,
+    provider_metadata: { own: { field } },
+  });
+  const said = (model: string, ...parts: Turn['parts']): Turn => ({
+    role: 'assistant',
+    parts,
+    metadata: { model },
+  });
+
+  test('is its reasoning under the name under which it came, for as long as tools are called', () => {
+    const messages = wire(
+      user('Hi'),
+      said('own:m', reasoned('old'), call('a')),
+      { role: 'tool', parts: [result('a', 'one')] },
+      said('own:m', reasoned('old'), { type: 'text', text: 'Yes' }),
+      user('And?'),
+      said('own:m', reasoned('Hm, '), reasoned('so', 'reasoning'), reasoned('?'), call('b')),
+      { role: 'tool', parts: [result('b', 'two')] },
+    );
+
+    expect(messages.map((message: object) => Object.keys(message))).toEqual([
+      ['role', 'content'],
+      ['role', 'content', 'tool_calls'],
+      ['role', 'tool_call_id', 'content'],
+      ['role', 'content'],
+      ['role', 'content'],
+      ['role', 'content', 'reasoning_content', 'reasoning', 'tool_calls'],
+      ['role', 'tool_call_id', 'content'],
+    ]);
+    expect(messages[5]).toMatchObject({ reasoning_content: 'Hm, ?', reasoning: 'so' });
+  });
+
+  test('is what came with a tool call, also in later turns', () => {
+    const extra = { google: { thought_signature: 's' } };
+    const signed = {
+      ...call('a'),
+      provider_metadata: { own: { extra_content: extra } },
+    } as Turn['parts'][number];
+
+    const messages = wire(
+      user('Hi'),
+      said('own:m', signed),
+      { role: 'tool', parts: [result('a', 'one')] },
+      user('And?'),
+    );
+
+    expect(messages[1].tool_calls).toEqual([
+      { id: 'a', type: 'function', function: { name: 'add', arguments: '{}' }, extra_content: extra },
+    ]);
+  });
+
+  test('is nothing that another provider has said', () => {
+    const messages = wire(user('Hi'), said('other:m', reasoned('Hm'), call('a')), {
+      role: 'tool',
+      parts: [result('a', 'one')],
+    });
+
+    expect(JSON.stringify(messages)).not.toMatch(/Hm|reasoning/);
+  });
+});
+
+test('settings have the names of the wire, and are there only when they are set', () => {
+  const body = (request: Partial<ModelRequest>) =>
+    JSON.parse(
+      chatRequestBody(
+        'm',
+        { messages: [user('Hi')], ...request },
+        { provider: 'own', maxTokens: 'max_tokens' },
+      ),
+    );
+  const schema = { type: 'object', properties: {} };
+  const tools = [{ name: 'add', description: 'Adds', parameters: schema }];
+
+  expect(
+    body({ tools, toolChoice: 'required', reasoningEffort: 'low', responseFormat: { name: 'x', schema } }),
+  ).toMatchObject({
+    tool_choice: 'required',
+    reasoning_effort: 'low',
+    response_format: { type: 'json_schema', json_schema: { name: 'x', schema } },
+  });
+  expect(Object.keys(body({ toolChoice: 'required' }))).toEqual([
+    'model',
+    'messages',
+    'stream',
+    'stream_options',
+  ]);
 });

@@ -2,8 +2,8 @@
  * What every model has to do, whatever it is made of. A subject brings a model for each scene; where it cannot play a
  * scene it says why, and the test is shown as skipped with that reason.
  */
-import { ApiError } from '@llmgine/protocol';
 import { describe, expect, test } from 'vitest';
+import { ModelError } from '../../src/models/model-error.ts';
 import type { Model, ModelRequest } from '../../src/models/types.ts';
 import { RecordingSink } from './recording-sink.ts';
 
@@ -37,6 +37,8 @@ export interface Subject {
   cut(): Scene;
   /** Says `usage` with an answer. */
   usage(): { readonly scene: Scene; readonly usage: object };
+  /** Refuses to answer, and says `I must not.` */
+  refusing(): Scene;
   /** Says something and then nothing more. */
   held(): Scene & Partial<HeldScene>;
   /** Never says a thing. */
@@ -45,6 +47,8 @@ export interface Subject {
   failing(status: number): Scene;
   /** Fails with an error object in the middle of the answer that quotes `SECRET`. */
   failingMidway(): Scene;
+  /** Says in the stream, before anything else, that it is overloaded. */
+  overloaded(): Scene;
   /** Breaks the connection in the middle. */
   dropping(): Scene;
   /** Ends in the middle without a word why. */
@@ -114,6 +118,16 @@ export function modelContract(subject: Subject): void {
       const finish = await scene.model.stream(scene.request, new RecordingSink(), never());
 
       expect(finish.usage).toEqual(usage);
+    });
+
+    scene('refusing', 'answers with a refusal, which is no error', async () => {
+      const { model, request } = subject.refusing();
+      const sink = new RecordingSink();
+
+      const finish = await model.stream(request, sink, never());
+
+      expect(finish.finishReason).toBe('content_filter');
+      expect(sink.said).toBe('I must not.');
     });
 
     for (const kind of ['text', 'burst'] as const) {
@@ -238,8 +252,18 @@ export function modelContract(subject: Subject): void {
 
         expect(error.message).toMatch(new RegExp(`answered ${status}: .*the reason`));
         expect(error.retryAfter).toBe(status === 429 ? 7 : undefined);
+        expect(error.remedy).toBe(status >= 429 ? 'again' : 'elsewhere');
       });
     }
+
+    scene('overloaded', 'says that it may be asked again when the provider is overloaded', async () => {
+      const { model, request } = subject.overloaded();
+
+      const error = await failure(model, request);
+
+      expect(error.message).toMatch(/the reason/);
+      expect(error.remedy).toBe('again');
+    });
 
     scene('failingMidway', 'says what the provider said in the middle of an answer', async () => {
       const { model, request } = subject.failingMidway();
@@ -256,6 +280,7 @@ export function modelContract(subject: Subject): void {
         const error = await failure(model, request);
 
         expect(error.message).toMatch(/closed the connection before the answer was complete/);
+        expect(error.remedy).toBe('again');
       });
     }
 
@@ -265,12 +290,13 @@ export function modelContract(subject: Subject): void {
       const error = await failure(model, request);
 
       expect(error.message).toMatch(/cannot be understood/);
+      expect(error.remedy).toBe('elsewhere');
     });
   });
 }
 
 /** The error of a call that must fail: a `MODEL_ERROR` that is short and says nothing secret, and the sink is left alone after it. */
-export async function failure(model: Model, request: ModelRequest): Promise<ApiError> {
+export async function failure(model: Model, request: ModelRequest): Promise<ModelError> {
   const sink = new RecordingSink();
   const error = await model.stream(request, sink, never()).then(
     () => expect.fail('the model did not fail'),
@@ -279,8 +305,8 @@ export async function failure(model: Model, request: ModelRequest): Promise<ApiE
   const calls = sink.calls.length;
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   expect(sink.calls.length).toBe(calls);
-  expect(error).toBeInstanceOf(ApiError);
-  const failed = error as ApiError;
+  expect(error).toBeInstanceOf(ModelError);
+  const failed = error as ModelError;
   expect(failed.code).toBe('MODEL_ERROR');
   expect(failed.message.length).toBeLessThan(400);
   expect(failed.message).not.toContain(SECRET);

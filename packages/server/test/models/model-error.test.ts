@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { createRedact, errorText, httpError, retryAfterSeconds } from '../../src/models/model-error.ts';
+import {
+  createRedact,
+  errorText,
+  httpError,
+  providerError,
+  retryAfterSeconds,
+} from '../../src/models/model-error.ts';
 
 describe('credentials', () => {
   test.each([
@@ -70,4 +76,59 @@ describe('Retry-After', () => {
   ])('%j is %s', (headers, seconds) => {
     expect(retryAfterSeconds(headers as Record<string, string>, now)).toBe(seconds);
   });
+});
+
+describe('the remedy', () => {
+  const remedyOf = (status: number, body: object = {}) =>
+    httpError(status, JSON.stringify(body), createRedact(), undefined).remedy;
+
+  test.each([
+    [400, 'elsewhere'],
+    [401, 'elsewhere'],
+    [403, 'elsewhere'],
+    [404, 'elsewhere'],
+    [413, 'elsewhere'],
+    [408, 'again'],
+    [409, 'again'],
+    [429, 'again'],
+    [500, 'again'],
+    [503, 'again'],
+    [529, 'again'],
+  ])('of status %i is %s', (status, remedy) => {
+    expect(remedyOf(status)).toBe(remedy);
+  });
+
+  test('of an account without money is not time', () => {
+    expect(remedyOf(429, { error: { message: 'Quota', code: 'insufficient_quota' } })).toBe('elsewhere');
+  });
+
+  test.each([
+    [{ error: { type: 'overloaded_error', message: 'm' } }, 'again'],
+    [{ type: 'error', error: { type: 'api_error', message: 'm' } }, 'again'],
+    [{ error: { code: 503, status: 'UNAVAILABLE', message: 'm' } }, 'again'],
+    [{ error: { code: 429, status: 'RESOURCE_EXHAUSTED' } }, 'again'],
+    [{ message: 'm', statusCode: 529 }, 'again'],
+    [{ error: { type: 'server_error', message: 'm' } }, 'again'],
+    [{ error: { type: 'rate_limit_exceeded' } }, 'again'],
+    [{ error: { type: 'invalid_request_error', message: 'm' } }, 'elsewhere'],
+    [{ error: { code: 400, status: 'INVALID_ARGUMENT' } }, 'elsewhere'],
+    [{ error: { type: 'insufficient_quota' } }, 'elsewhere'],
+    [{ error: 'why' }, 'elsewhere'],
+    ['why', 'elsewhere'],
+    [null, 'elsewhere'],
+  ])('of an error within a stream is what it goes by: %j', (body, remedy) => {
+    expect(providerError(body, createRedact()).remedy).toBe(remedy);
+  });
+});
+
+test.each([
+  ['34s', 34],
+  ['0.5s', 1],
+  ['soon', undefined],
+])('Google says in the body when to come back: %s', (retryDelay, seconds) => {
+  const details = [{ '@type': 'QuotaFailure' }, { '@type': 'RetryInfo', retryDelay }];
+  const body = JSON.stringify({ error: { code: 429, message: 'm', details } });
+
+  expect(httpError(429, body, createRedact(), undefined).retryAfter).toBe(seconds);
+  expect(httpError(429, body, createRedact(), 7).retryAfter).toBe(7);
 });

@@ -255,6 +255,46 @@ describe('the answer', () => {
   });
 });
 
+describe('what the server wants back', () => {
+  test('is the name of its reasoning, put when that ends', async () => {
+    const { sink } = await run({
+      steps: [
+        { reasoning: 'Hm' },
+        { reasoning: '.' },
+        { reasoning: 'So', field: 'reasoning' },
+        { text: 'Yes' },
+      ],
+    });
+
+    expect(sink.metadatas).toEqual([
+      { kind: 'reasoning', metadata: { 'openai-compatible': { field: 'reasoning_content' } }, after: 2 },
+      { kind: 'reasoning', metadata: { 'openai-compatible': { field: 'reasoning' } }, after: 3 },
+    ]);
+  });
+
+  test('is put also when nothing or only a call comes of the reasoning', async () => {
+    const steps = [{ reasoning: 'Hm' }];
+    const toolCalls = [{ name: 'add', arguments: {}, extra: { extra_content: { google: { s: 1 } } } }];
+
+    const alone = await run({ steps });
+    const called = await run({ steps: [...steps, { toolCalls }] });
+
+    for (const { sink } of [alone, called]) expect(sink.metadatas).toMatchObject([{ after: 1 }]);
+    expect(called.sink.toolCalls[0]?.providerMetadata).toEqual({
+      'openai-compatible': { extra_content: { google: { s: 1 } } },
+    });
+  });
+
+  test('is said once when a server says its reasoning under both names', async () => {
+    const both = { reasoning_content: 'Hm', reasoning: 'Hm' };
+    const { sink } = await run({
+      steps: [{ raw: `data: ${JSON.stringify({ choices: [{ delta: both }] })}\n\n` }, { text: 'Yes' }],
+    });
+
+    expect(sink.reasoned).toBe('Hm');
+  });
+});
+
 describe('one chunk with several pieces', () => {
   const both = { raw: 'data: {"choices":[{"delta":{"reasoning_content":"Hm","content":"Yes"}}]}\n\n' };
 

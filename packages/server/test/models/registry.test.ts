@@ -29,7 +29,11 @@ const OWN: ModelProvider = { name: 'own', model: (name) => ({ id: `own:${name}` 
 describe('the default model', () => {
   test.each([
     [{}, 'demo', /OPENAI_API_KEY/],
-    [{ OPENAI_API_KEY: 'sk-test' }, 'openai-compatible:gpt-5-mini', undefined],
+    [{ OPENAI_API_KEY: 'sk-test' }, 'openai:gpt-5.4-mini', undefined],
+    [{ ANTHROPIC_API_KEY: 'sk-test' }, 'anthropic:claude-sonnet-5', undefined],
+    [{ GOOGLE_GENERATIVE_AI_API_KEY: 'k' }, 'google:gemini-3.5-flash', undefined],
+    [{ GOOGLE_GENERATIVE_AI_API_KEY: 'k', ANTHROPIC_API_KEY: 'k' }, 'anthropic:claude-sonnet-5', undefined],
+    [{ MISTRAL_API_KEY: 'k' }, 'demo', /ANTHROPIC_API_KEY/],
     [{ OPENAI_BASE_URL: 'http://localhost:1/v1' }, 'demo', /OPENAI_BASE_URL is set.*LLMGINE_API_MODEL/],
     [{ OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: 'http://localhost:1/v1' }, 'demo', /LLMGINE_API_MODEL/],
     [{ OPENAI_API_KEY: 'sk-test', LLMGINE_API_MODEL: 'demo:slow' }, 'demo:slow', undefined],
@@ -52,7 +56,7 @@ describe('a name', () => {
   });
 
   test.each([
-    ['nobody:model', /There is no model provider "nobody"; there are: demo, openai-compatible/],
+    ['nobody:model', /There is no model provider "nobody"; there are: demo, openai, openai-compatible$/],
     ['', /There is no model provider ""/],
     ['openai-compatible', /Name the model/],
     ['openai-compatible:', /Name the model/],
@@ -64,8 +68,21 @@ describe('a name', () => {
     expect(() => resolve(name)).toThrow(ApiError);
   });
 
-  test('of a provider that is not configured is refused', () => {
-    expect(() => models().resolve('openai-compatible:gpt-5')).toThrow(/OPENAI_API_KEY/);
+  test.each([
+    ['openai:gpt-5', 'openai models need OPENAI_API_KEY'],
+    ['openai-compatible:gpt-5', 'openai-compatible models need OPENAI_API_KEY, or OPENAI_BASE_URL'],
+    ['anthropic:claude', 'anthropic models need ANTHROPIC_API_KEY'],
+    ['google:gemini', 'google models need GOOGLE_GENERATIVE_AI_API_KEY'],
+    ['demo, anthropic:claude', 'anthropic models need ANTHROPIC_API_KEY'],
+  ])('of a provider without its key is refused, and the key is named: %s', (name, message) => {
+    expect(() => models().resolve(name)).toThrow(message);
+    expect(() => models().resolve(name)).toThrow(ApiError);
+  });
+
+  test('may be a list, which has the name of its first', () => {
+    const { resolve } = models({ ANTHROPIC_API_KEY: 'k' });
+
+    expect(resolve('anthropic:claude , demo').id).toBe('anthropic:claude');
   });
 });
 
@@ -75,9 +92,15 @@ describe('providers', () => {
     made.register({ name: 'later', model: (name) => ({ id: `later:${name}` }) as Model });
     made.register({ name: 'demo', model: () => ({ id: 'mine' }) as Model });
 
-    expect(made.providers).toEqual(['demo', 'openai-compatible', 'own', 'later']);
+    expect(made.providers).toEqual(['demo', 'own', 'later']);
     expect(made.resolve('later:x').id).toBe('later:x');
     expect(made.resolve().id).toBe('mine');
+  });
+
+  test('are listed when they can be used', () => {
+    const env = { OPENAI_API_KEY: 'k', GOOGLE_GENERATIVE_AI_API_KEY: 'k', OLLAMA_HOST: 'gpu:1234' };
+
+    expect(models(env).providers).toEqual(['demo', 'openai', 'google', 'openai-compatible', 'ollama']);
   });
 
   test('a base URL that is none stops the start, without what is secret in it', () => {

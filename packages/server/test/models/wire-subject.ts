@@ -1,4 +1,4 @@
-import type { ModelServer } from '../../../../tests/helpers/model-server.ts';
+import type { ModelScript, ModelServer } from '../../../../tests/helpers/model-server.ts';
 import type { Model, ModelRequest } from '../../src/models/types.ts';
 import { type HeldScene, type Scene, SECRET, type Subject } from './contract.ts';
 
@@ -6,18 +6,20 @@ const REQUEST: ModelRequest = {
   messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }],
   tools: [{ name: 'calculate', description: 'Calculates', parameters: { type: 'object', properties: {} } }],
 };
-const QUOTING = {
-  message: `the reason, with ${SECRET} and Authorization: Bearer ${SECRET}`,
-  type: 'test_error',
-};
+const QUOTING = { message: `the reason, with ${SECRET} and Authorization: Bearer ${SECRET}` };
 
-/** A model of the OpenAI-compatible wire, before our own server. */
-export function wireSubject(name: string, server: () => ModelServer, model: () => Model): Subject {
-  const scene = (script: Parameters<ModelServer['script']>[0]): Scene => {
+/** A model of any wire, before a server of our own that speaks it. */
+export function wireSubject<Body>(
+  name: string,
+  server: () => ModelServer<Body>,
+  model: () => Model,
+  skips: Subject['skips'] = {},
+): Subject {
+  const scene = (script: ModelScript): Scene => {
     server().script(script);
     return { model: model(), request: REQUEST };
   };
-  const hold = (script: (gate: ReturnType<ModelServer['gate']>) => Parameters<ModelServer['script']>[0]) => {
+  const hold = (script: (gate: ReturnType<ModelServer['gate']>) => ModelScript) => {
     const gate = server().gate();
     const request = server().received(server().requests.length + 1);
     return {
@@ -64,13 +66,7 @@ export function wireSubject(name: string, server: () => ModelServer, model: () =
     usage: () => ({
       scene: scene({
         steps: [{ text: 'Hello' }],
-        usage: {
-          prompt_tokens: 120,
-          completion_tokens: 30,
-          total_tokens: 150,
-          prompt_tokens_details: { cached_tokens: 100 },
-          completion_tokens_details: { reasoning_tokens: 20 },
-        },
+        tokens: { input: 120, output: 30, cached: 100, reasoning: 20 },
       }),
       usage: {
         input_tokens: 120,
@@ -80,14 +76,21 @@ export function wireSubject(name: string, server: () => ModelServer, model: () =
         reasoning_tokens: 20,
       },
     }),
+    refusing: () => scene({ steps: [{ refusal: 'I must ' }, { refusal: 'not.' }] }),
     held: () => hold((gate) => ({ steps: [{ text: 'Hel' }, { gate }, { text: 'lo' }] })),
     silent: () => hold((gate) => ({ headersGate: gate })),
     failing: (status) =>
       scene({ status, error: QUOTING, headers: status === 429 ? { 'retry-after': '7' } : {} }),
     failingMidway: () => scene({ steps: [{ text: 'Hel' }, { error: QUOTING }, { text: 'lo' }] }),
+    overloaded: () =>
+      scene({
+        steps: [
+          { error: { message: 'the reason', type: 'overloaded_error', code: 503, status: 'UNAVAILABLE' } },
+        ],
+      }),
     dropping: () => scene({ steps: [{ text: 'Hel' }, { drop: true }] }),
     ending: () => scene({ steps: [{ text: 'Hel' }], finish: null }),
     garbled: () => scene({ steps: [{ text: 'Hel' }, { raw: 'data: {"choices": [\n\n' }, { text: 'lo' }] }),
-    skips: {},
+    skips,
   };
 }
