@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { engineTypeSchema, jsonObjectSchema, sessionIdSchema, timestampSchema } from './common.ts';
+import {
+  engineTypeSchema,
+  jsonObjectSchema,
+  sessionIdSchema,
+  timestampSchema,
+  usageSchema,
+} from './common.ts';
 
 export const SESSION_STATUSES = ['running', 'idle', 'failed'] as const;
 export type SessionStatus = (typeof SESSION_STATUSES)[number];
@@ -15,12 +21,21 @@ export const sessionMetadataSchema = jsonObjectSchema
   )
   .meta({ description: 'What the application keeps with the session' });
 
+export const sessionUsageSchema = usageSchema
+  .extend({
+    steps: z.int().nonnegative().meta({ description: 'calls of models that count' }),
+    seconds: z.number().nonnegative().meta({ description: 'execution, without waiting for people' }),
+  })
+  .meta({ id: 'SessionUsage', description: 'What the runs of a session have used together' });
+export type SessionUsage = z.infer<typeof sessionUsageSchema>;
+
 export const sessionSummarySchema = z
   .object({
     session_id: sessionIdSchema,
     status: z.enum(SESSION_STATUSES),
     created_at: timestampSchema,
     last_interaction_at: timestampSchema,
+    usage: sessionUsageSchema.optional().meta({ description: 'absent until a model was called' }),
     name: z.string().optional(),
     metadata: jsonObjectSchema.optional(),
   })

@@ -42,6 +42,7 @@ const ASKS: Readonly<Record<string, (storage: Storage, target: Target) => Promis
   getRequest: (storage, { key, requestId }) => storage.getRequest(key, requestId),
   listRequests: (storage, { key }) => storage.listRequests(key, { limit: 100 }),
   requestsOfRun: (storage, { key, runId }) => storage.requestsOfRun(key, runId),
+  usageOn: (storage, { key }) => storage.usageOn(key, '2026-01-01'),
   getIdempotency: (storage, { key }) => storage.getIdempotency(key, 'canary'),
 };
 
@@ -84,6 +85,11 @@ export function describeIsolation(openFresh: OpenFresh): void {
       events: [said('canary', { runId })],
       writes: [INSERT_MESSAGE],
       idempotency: { ...key, idempotencyKey: 'canary', bodyHash: 'hash', response: '{}', createdAt: 1000 },
+    });
+    const at = Date.UTC(2026, 0, 1);
+    const usage = { input_tokens: 1, output_tokens: 1, total_tokens: 2 };
+    await appended(storage, key, {
+      writes: [{ kind: 'checkpoint', runId, usage, elapsedMs: 1, at }],
     });
     const requestId = await ask(storage, key, runId);
     return { key, runId, requestId };

@@ -33,6 +33,8 @@ export function describeRuns(openFresh: OpenFresh): void {
         attempt: 0,
         elapsedMs: 0,
         recoveries: 0,
+        steps: 0,
+        reserved: null,
         result: null,
         usage: null,
         error: null,

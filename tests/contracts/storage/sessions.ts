@@ -47,6 +47,9 @@ export function describeSessions(openFresh: OpenFresh): void {
       headSeq: 3,
       lastInteractionAt: session.createdAt,
       unfinishedRuns: 0,
+      usage: null,
+      steps: 0,
+      elapsedMs: 0,
     });
   });
 

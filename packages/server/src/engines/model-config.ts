@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limitsSchema } from '../config/budgets.ts';
 import { type ModelRequest, REASONING_EFFORTS } from '../models/types.ts';
 
 /** What every engine that talks to a model takes in `engine_config`. */
@@ -23,6 +24,9 @@ export const modelConfigSchema = z.object({
     .enum(REASONING_EFFORTS)
     .optional()
     .describe('How much a model that can reason should; default: as it likes'),
+  budget: limitsSchema
+    .optional()
+    .describe('What each run may use; it can only tighten what the server allows'),
 });
 export type ModelConfig = z.output<typeof modelConfigSchema>;
 

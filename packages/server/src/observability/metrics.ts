@@ -8,6 +8,8 @@ export interface MetricSources {
   counts(): Promise<{ readonly sessions: number; readonly engines: number }>;
   activeRuns(): number;
   queuedRuns(): Promise<number>;
+  /** By status, and how often one was tried again. */
+  mcpServers(): { readonly byStatus: Readonly<Record<string, number>>; readonly restarts: number };
 }
 
 export interface HttpRequestSample {
@@ -41,6 +43,7 @@ export class Metrics {
   readonly #events: Counter;
   readonly #flushes: Histogram;
   readonly #tokens: Counter<'direction'>;
+  readonly #cost: Counter;
   readonly #errors: Counter<'code'>;
   readonly #requests: Counter<'route' | 'method' | 'status'>;
   readonly #requestSeconds: Histogram<'route' | 'method' | 'status'>;
@@ -90,6 +93,11 @@ export class Metrics {
       name: 'llmgine_tokens_total',
       help: 'Tokens used, as the providers counted them',
       labelNames: ['direction'],
+      registers,
+    });
+    this.#cost = new Counter({
+      name: 'llmgine_cost_total',
+      help: 'What models have cost, by the price table',
       registers,
     });
     this.#errors = new Counter({
@@ -147,6 +155,27 @@ export class Metrics {
         this.set(queued ?? Number.NaN);
       },
     });
+    new Gauge({
+      name: 'llmgine_mcp_servers',
+      help: 'MCP servers by status',
+      labelNames: ['status'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [status, count] of Object.entries(sources()?.mcpServers().byStatus ?? {})) {
+          this.set({ status }, count);
+        }
+      },
+    });
+    new Counter({
+      name: 'llmgine_mcp_restarts_total',
+      help: 'Attempts to reach MCP servers again',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(sources()?.mcpServers().restarts ?? 0);
+      },
+    });
   }
 
   /** Says where gauges that are read at scrape time come from. */
@@ -187,6 +216,7 @@ export class Metrics {
   tokens(usage: Usage): void {
     this.#tokens.inc({ direction: 'input' }, usage.input_tokens);
     this.#tokens.inc({ direction: 'output' }, usage.output_tokens);
+    if (usage.cost !== undefined) this.#cost.inc(usage.cost);
   }
 
   error(code: ErrorCode): void {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ApiError,
   type ErrorObject,
@@ -8,24 +7,27 @@ import {
   type Usage,
 } from '@llmgine/protocol';
 import type { EngineService } from '../engines/service.ts';
-import type { EngineLogger, InputAnswer, InputQuestion } from '../engines/types.ts';
+import type { EngineLogger, InputAnswer, InputQuestion, PlannedCall } from '../engines/types.ts';
+import type { Prices } from '../models/pricing.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
-import type { AppendOutcome, NewEvent, RunRow, Storage } from '../storage/types.ts';
+import type { AppendOutcome, Budgets, NewEvent, RunRow, Storage } from '../storage/types.ts';
 import { parseWith } from '../validation.ts';
+import { budgetsOf } from './budgets.ts';
 import { cancelPending } from './cancel-pending.ts';
+import { Persistence } from './persistence.ts';
+import { RunBudget } from './run-budget.ts';
 import { createRunContext } from './run-context.ts';
 import { RunRequests } from './run-requests.ts';
 import { type RunEnd, RunWriter } from './run-writer.ts';
-
-/** Why a run is ended from outside. */
-/** `lost`: the process has lost its claim on its runs, and somebody else may execute them. */
-export type StopReason = 'cancelled' | 'timeout' | 'shutdown' | 'session_closed' | 'lost' | 'broken';
+import { Parked, Stopped, type StopReason } from './stopped.ts';
 
 export interface ExecutionOptions {
   readonly log: SessionLog;
   readonly storage: Storage;
   readonly engines: EngineService;
   readonly timeoutMs: number;
+  readonly budgets: Budgets;
+  readonly prices: Prices;
   /** Milliseconds until a request to people expires that says nothing else. */
   readonly requestTimeoutMs: number;
   /** Something expires at that time. */
@@ -47,28 +49,8 @@ export interface EndedRun {
 
 /** How long whoever cancels waits for the end to be committed. */
 const CANCEL_WAIT_MS = 5000;
-/** While the storage is failing. */
-const RETRY_MS = [100, 500, 2000, 5000, 10_000, 30_000];
-
-class Stopped extends Error {
-  readonly reason: StopReason;
-  constructor(reason: StopReason) {
-    super(`run stopped: ${reason}`);
-    this.name = 'AbortError';
-    this.reason = reason;
-  }
-}
-
 /** What ends an execution: the run ends too, or it is left to whoever continues it, or there is nobody to tell. */
 type Ending = RunEnd | 'parked' | 'released' | null;
-
-/** Thrown into an engine whose run waits for people. */
-class Parked extends Error {
-  constructor() {
-    super('the run is parked until somebody answers');
-    this.name = 'Parked';
-  }
-}
 
 /** How often ending a run looks again at what it had asked, when somebody answers at the same moment. */
 const END_ATTEMPTS = 20;
@@ -90,18 +72,18 @@ export class Execution {
   readonly #controller = new AbortController();
   readonly #writer: RunWriter;
   readonly #requests: RunRequests;
+  readonly #budget: RunBudget;
   readonly #attempt: number;
   readonly #parked = Promise.withResolvers<'parked'>();
   #began = performance.now();
-  /** Something could not be recorded at first. */
-  #hasRetried = false;
-  readonly #abandoned = new AbortController();
+  readonly #persistence: Persistence;
   #cause: unknown;
 
   constructor(run: RunRow, options: ExecutionOptions) {
     this.run = run;
     this.#options = options;
     this.#logger = options.logger.child({ session_id: run.sessionId, run_id: run.runId });
+    this.#persistence = new Persistence(this.#logger);
     this.#attempt = run.attempt + 1;
     this.#writer = new RunWriter({
       run,
@@ -110,6 +92,17 @@ export class Execution {
       log: options.log,
       checkEvent: options.checkEvent,
       onBroken: (reason) => this.#broken(reason),
+      onOverrun: (allowed) => {
+        const message = `The model said far more than the ${allowed} tokens that its budget allowed`;
+        this.#overBudget(new ApiError('BUDGET_EXCEEDED', message));
+      },
+    });
+    const budgets = budgetsOf(options.budgets, run);
+    this.#budget = new RunBudget({
+      budgets,
+      prices: options.prices,
+      reserve: (call) => this.#writer.reserve(budgets, call),
+      onExceeded: (error) => this.#overBudget(error),
     });
     this.#requests = new RunRequests({
       run,
@@ -146,12 +139,17 @@ export class Execution {
 
   /** The process ends: do not wait for the storage to recover. */
   abandon(): void {
-    this.#abandoned.abort();
+    this.#persistence.abandon();
   }
 
   #broken(reason: AppendOutcome | Error): void {
     this.#cause ??= reason;
     this.stop('broken');
+  }
+
+  #overBudget(error: Error): void {
+    this.#cause ??= error;
+    this.stop('budget');
   }
 
   async #execute(): Promise<boolean> {
@@ -175,7 +173,7 @@ export class Execution {
   async #start(): Promise<'started' | 'gone' | 'fenced'> {
     const { run } = this;
     const now = Date.now();
-    const outcome = await this.#record('start', () =>
+    const outcome = await this.#persistence.record('start', () =>
       this.#options.log.append({
         session: run,
         events: this.#opening(now),
@@ -189,7 +187,7 @@ export class Execution {
     if (outcome.ok) return 'started';
     if (outcome.reason !== 'run_not_in_state') return outcome.reason === 'fenced' ? 'fenced' : 'gone';
     // It may have been committed by an attempt that failed all the same; nobody else begins this one.
-    const row = this.#hasRetried ? await this.#options.storage.getRun(run, run.runId) : null;
+    const row = this.#persistence.hasRetried ? await this.#options.storage.getRun(run, run.runId) : null;
     return row?.status === 'running' && row.attempt === this.#attempt ? 'started' : 'gone';
   }
 
@@ -213,7 +211,7 @@ export class Execution {
     if (ending === 'parked') {
       this.#logger.info({ seconds }, 'run parked');
     } else if (ending === 'released') {
-      await this.#record('pause', () => this.#writer.pause('release_run'));
+      await this.#persistence.record('pause', () => this.#writer.pause('release_run'));
       this.#logger.info({ seconds }, 'run left to be continued');
     } else {
       if (ending) await this.#finish(ending);
@@ -262,6 +260,7 @@ export class Execution {
       return end;
     } finally {
       clearTimeout(timer);
+      this.#budget.stop();
       if (aborted) signal.removeEventListener('abort', aborted);
     }
   }
@@ -282,6 +281,7 @@ export class Execution {
       writer: this.#writer,
       request: (question) => this.#request(question),
       park: () => this.#park(),
+      reserve: (call) => this.#reserve(call),
     });
     const result: unknown = await engine.run(context);
     // What cannot be written as JSON fails here, and not in the log.
@@ -298,10 +298,16 @@ export class Execution {
     return this.#requests.request(question);
   }
 
+  async #reserve(call: PlannedCall): Promise<number | undefined> {
+    const allowed = await this.#budget.reserve(call);
+    this.#controller.signal.throwIfAborted();
+    return allowed;
+  }
+
   async #park(): Promise<void> {
     this.#controller.signal.throwIfAborted();
     await this.#writer.drain();
-    const outcome = await this.#record('pause', () => this.#writer.pause('park_run'));
+    const outcome = await this.#persistence.record('pause', () => this.#writer.pause('park_run'));
     if (outcome.ok) {
       this.#parked.resolve('parked');
       throw new Parked();
@@ -341,6 +347,7 @@ export class Execution {
       case 'lost':
         return null;
       case 'broken':
+      case 'budget':
         return this.#failed(this.#cause);
     }
   }
@@ -365,7 +372,9 @@ export class Execution {
     let outcome: AppendOutcome;
     let attempts = 0;
     do {
-      outcome = await this.#record('end', async () => this.#writer.finish(end, await this.#unanswered()));
+      outcome = await this.#persistence.record('end', async () =>
+        this.#writer.finish(end, await this.#unanswered()),
+      );
       // Somebody answered, or something expired, in between.
     } while (!outcome.ok && /^request_/.test(outcome.reason) && ++attempts < END_ATTEMPTS);
     if (!outcome.ok) this.#logger.warn({ reason: outcome.reason }, 'the end of the run was refused');
@@ -373,22 +382,6 @@ export class Execution {
 
   #unanswered() {
     return this.#requests.any ? cancelPending(this.#options.storage, this.run) : undefined;
-  }
-
-  /** A run always gets on and ends: while the storage is failing it is tried again, and the run keeps its place. */
-  async #record(what: string, append: () => Promise<AppendOutcome>): Promise<AppendOutcome> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await append();
-      } catch (error) {
-        this.#hasRetried = true;
-        if (attempt > 0 && this.#abandoned.signal.aborted) throw error;
-        const wait = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] as number;
-        this.#logger.error({ err: error, retry_ms: wait }, `the ${what} of the run cannot be written yet`);
-        // Woken by `abandon`, for one last attempt.
-        await sleep(wait, undefined, { signal: this.#abandoned.signal }).catch(() => {});
-      }
-    }
   }
 }
 

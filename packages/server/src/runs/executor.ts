@@ -1,5 +1,6 @@
 import type { SessionKey } from '../storage/types.ts';
-import { Execution, type ExecutionOptions, type StopReason } from './execution.ts';
+import { Execution, type ExecutionOptions } from './execution.ts';
+import type { StopReason } from './stopped.ts';
 
 export interface ExecutorOptions extends ExecutionOptions {
   readonly maxConcurrent: number;

@@ -5,6 +5,7 @@ import type { EngineLogger } from '../engines/types.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import type { NewEvent, RunRow, SessionKey, Storage, Write } from '../storage/types.ts';
 import { cancelPending } from './cancel-pending.ts';
+import { usedUntilNow } from './cut-off.ts';
 
 /** A run whose processes die so often in a row, without a finished step in between, may be what kills them. */
 const MAX_RECOVERIES = 5;
@@ -22,8 +23,7 @@ export interface RecoveryOptions {
 
 /**
  * Takes over every run whose owner is gone. Half-streamed text is withdrawn. A run of a resumable engine is queued, to go
- * on from its last finished step; any other ends as `failed` with `RUN_INTERRUPTED` and the usage of the steps that it had
- * finished.
+ * on from its last finished step; any other ends as `failed` with `RUN_INTERRUPTED` and what it had used.
  */
 export async function recoverRuns(options: RecoveryOptions): Promise<void> {
   const orphans = await options.storage.orphanedRuns();
@@ -36,9 +36,10 @@ async function recover(run: RunRow, options: RecoveryOptions): Promise<void> {
   const canGoOn =
     !interrupted || (options.engines.isResumable(run.engineType) && recoveries < MAX_RECOVERIES);
   const events = interrupted ? await withdrawal(run, options.storage) : [];
-  const writes: Write[] = [{ kind: 'recover_run', runId, attempt, openSeq: run.openSeq }];
+  const used = await usedUntilNow(options.storage, run);
+  const writes: Write[] = [{ kind: 'recover_run', runId, attempt, openSeq: run.openSeq, ...used }];
   if (!canGoOn) {
-    const end = await interruption(run, options.storage);
+    const end = await interruption({ ...run, ...used }, options.storage);
     events.push(...end.events);
     writes.push(...end.writes);
   }

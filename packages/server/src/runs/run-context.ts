@@ -1,9 +1,10 @@
 import { ApiError, type JsonObject } from '@llmgine/protocol';
 import type { EngineContext, EngineLogger } from '../engines/types.ts';
+import { readFile } from '../sessions/read-file.ts';
 import type { RunRow, Storage } from '../storage/types.ts';
 import type { RunWriter } from './run-writer.ts';
 
-export interface RunContextParts extends Pick<EngineContext, 'request' | 'park'> {
+export interface RunContextParts extends Pick<EngineContext, 'request' | 'park' | 'reserve'> {
   readonly run: RunRow;
   readonly attempt: number;
   readonly parameters: JsonObject;
@@ -15,7 +16,7 @@ export interface RunContextParts extends Pick<EngineContext, 'request' | 'park'>
 
 /** A run as its engine sees it. What it reads has everything that it emitted before. */
 export function createRunContext(parts: RunContextParts): EngineContext {
-  const { run, attempt, parameters, signal, logger, storage, writer, request, park } = parts;
+  const { run, attempt, parameters, signal, logger, storage, writer, request, park, reserve } = parts;
   return {
     sessionId: run.sessionId,
     runId: run.runId,
@@ -49,9 +50,14 @@ export function createRunContext(parts: RunContextParts): EngineContext {
     },
     emit: (event) => writer.emit(event),
     drain: () => writer.drain(),
-    reserve: async ({ maxOutputTokens }) => maxOutputTokens,
+    reserve,
     file: async (fileId) => {
-      throw new ApiError('VALIDATION_ERROR', `The session has no file ${JSON.stringify(fileId)}`);
+      const file = await storage.files.get(run, fileId);
+      if (!file) {
+        throw new ApiError('VALIDATION_ERROR', `The session has no file ${JSON.stringify(fileId)}`);
+      }
+      const { mimeType, size, duration } = file;
+      return { fileId, mimeType, name: null, size, duration, read: () => readFile(storage, file) };
     },
   };
 }

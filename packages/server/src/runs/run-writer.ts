@@ -12,9 +12,21 @@ import {
 import type { EngineEvent } from '../engines/types.ts';
 import { newEvent, type SessionLog } from '../sessions/log.ts';
 import { PendingAppend } from '../sessions/pending.ts';
-import type { Append, AppendOutcome, NewEvent, NewRequest, RunRow, Write } from '../storage/types.ts';
+import type {
+  Append,
+  AppendOutcome,
+  Budgets,
+  Demand,
+  Exceeded,
+  Grant,
+  NewEvent,
+  NewRequest,
+  RunRow,
+  Write,
+} from '../storage/types.ts';
+import { addUsage } from '../storage/usage.ts';
+import { CallMeter } from './call-meter.ts';
 import { assertEngineEvent } from './engine-event.ts';
-import { addUsage } from './usage.ts';
 
 /** Characters that may wait for their commit before `emit` asks the engine to hold on. */
 const HIGH_WATER = 262_144;
@@ -53,7 +65,12 @@ export interface RunWriterOptions {
   readonly checkEvent: (eventType: string, payload: unknown) => void;
   /** The log refused or the storage failed: the run cannot go on. */
   readonly onBroken: (reason: AppendOutcome | Error) => void;
+  /** A model says far more than its budget allows: `allowed` tokens. */
+  readonly onOverrun?: (allowed: number) => void;
 }
+
+/** The codes of runs that were stopped while they were at it. */
+const CUT_OFF: ReadonlySet<string> = new Set(['RUN_TIMEOUT', 'RUN_INTERRUPTED', 'BUDGET_EXCEEDED']);
 
 export class RunWriter {
   readonly #run: RunRow;
@@ -67,6 +84,9 @@ export class RunWriter {
   #drains: (() => void)[] = [];
   #open: OpenMessage | null = null;
   #usage: Usage | null;
+  #steps: number;
+  #final: Usage | null | undefined;
+  readonly #meter: CallMeter;
   #closed = false;
 
   constructor(options: RunWriterOptions) {
@@ -74,14 +94,16 @@ export class RunWriter {
     this.#fence = { runId: options.run.runId, attempt: options.attempt };
     this.#elapsedMs = options.elapsedMs;
     this.#usage = options.run.usage;
+    this.#steps = options.run.steps;
+    this.#meter = new CallMeter(options.onOverrun ?? (() => {}));
     this.#log = options.log;
     this.#checkEvent = options.checkEvent;
     this.#onBroken = options.onBroken;
   }
 
-  /** Of the steps that have finished. */
+  /** Of the steps that have finished, and of what was cut off at the end. */
   get usage(): Usage | null {
-    return this.#usage;
+    return this.#final === undefined ? this.#usage : this.#final;
   }
 
   /**
@@ -123,12 +145,17 @@ export class RunWriter {
         this.#discard((event.payload as { message_id: string }).message_id);
         break;
       case 'step_finished':
-        this.#usage = addUsage(this.#usage, (event.payload as { usage: Usage | null }).usage);
+        this.#usage = addUsage(
+          this.#usage,
+          this.#meter.finish((event.payload as { usage: Usage | null }).usage),
+        );
+        this.#steps++;
         this.#add(event, [
           {
             kind: 'checkpoint',
             runId: this.#run.runId,
             usage: this.#usage,
+            steps: this.#steps,
             elapsedMs: this.#elapsedMs(),
           },
         ]);
@@ -146,6 +173,36 @@ export class RunWriter {
     this.#add({ event_type: 'input_requested', payload }, [
       { kind: 'create_request', request, eventIndex: 0 },
     ]);
+  }
+
+  /**
+   * Sets aside what a call may use, or more time. Rejects when the run cannot go on. What is emitted before is committed
+   * when it resolves.
+   */
+  async reserve(budgets: Budgets, call: Demand | null): Promise<Grant | { readonly exceeded: Exceeded }> {
+    const outcome = await this.#log.append({
+      session: this.#run,
+      fence: this.#fence,
+      events: [],
+      writes: [
+        {
+          kind: 'reserve_budget',
+          runId: this.#run.runId,
+          budgets,
+          call,
+          elapsedMs: this.#elapsedMs(),
+          at: Date.now(),
+        },
+      ],
+    });
+    if (!outcome.ok && outcome.exceeded) return { exceeded: outcome.exceeded };
+    if (!outcome.ok) {
+      this.#onBroken(outcome);
+      throw new Error(`The log refused the run: ${outcome.reason}`);
+    }
+    const grant = outcome.granted ?? {};
+    if (call) this.#meter.begin({ ...call, maxOutputTokens: grant.maxOutputTokens });
+    return grant;
   }
 
   /** Takes nothing more: the engine is done. */
@@ -170,7 +227,7 @@ export class RunWriter {
       session: this.#run,
       fence: this.#fence,
       events: open ? [this.#event('message_discarded', { message_id: open.messageId }, Date.now())] : [],
-      writes: [{ kind, runId: this.#run.runId, elapsedMs: this.#elapsedMs() }],
+      writes: [{ kind, runId: this.#run.runId, ...this.#used(true) }],
     });
     if (outcome.ok) this.close();
     return outcome;
@@ -201,9 +258,11 @@ export class RunWriter {
       events.push(this.#event('message_discarded', { message_id: open.messageId }, now));
     }
     const { status, result, error } = end;
-    const usage = this.#usage;
+    const used = this.#used(status === 'cancelled' || this.#meter.hasSaid || CUT_OFF.has(error?.code ?? ''));
+    const { usage } = used;
+    this.#final = usage;
     events.push(this.#event('run_finished', { status, result, usage, error }, now));
-    writes.push({ kind: 'finish_run', runId: this.#run.runId, from: ['running'], ...end, usage, at: now });
+    writes.push({ kind: 'finish_run', runId: this.#run.runId, from: ['running'], ...end, ...used, at: now });
     return this.#log.append({
       session: this.#run,
       fence: this.#fence,
@@ -211,6 +270,16 @@ export class RunWriter {
       events,
       writes,
     });
+  }
+
+  /** Everything so far. A call that was cut off counts, unless its provider has refused it. */
+  #used(isCutOff: boolean): { usage: Usage | null; steps: number; elapsedMs: number } {
+    const cut = isCutOff ? this.#meter.estimate : null;
+    return {
+      usage: addUsage(this.#usage, cut),
+      steps: this.#steps + (cut ? 1 : 0),
+      elapsedMs: this.#elapsedMs(),
+    };
   }
 
   #delta(type: 'text_delta' | 'reasoning_delta', payload: { message_id: string; text: string }): void {
@@ -227,6 +296,7 @@ export class RunWriter {
     open.spoken = true;
     const pending = this.#joinable(urgent);
     const before = pending.size;
+    this.#meter.say(text.length);
     pending.addDelta(type, this.#run.runId, messageId, text, Date.now());
     this.#waiting += pending.size - before;
   }

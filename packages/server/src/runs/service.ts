@@ -33,6 +33,7 @@ import type {
 import { parseWith, storable } from '../validation.ts';
 import { bodyHash } from './body-hash.ts';
 import { cancelPending } from './cancel-pending.ts';
+import { usedUntilNow } from './cut-off.ts';
 import type { Executor } from './executor.ts';
 import { type Asked, RunResults } from './results.ts';
 
@@ -257,10 +258,19 @@ export class RunService {
     const { events, writes } = await cancelPending(storage, run);
     if (run.openSeq !== null) await this.#keepPartial(run, run.openSeq, events, writes);
     const now = Date.now();
-    const end = { status: 'cancelled' as const, result: null, usage: run.usage, error: null };
+    const { usage, steps } = await usedUntilNow(storage, run);
+    const end = { status: 'cancelled' as const, result: null, usage, error: null };
     events.push(newEvent('run_finished', run.runId, end, now));
     // One that awaits input is queued again by the last resolution.
-    writes.push({ kind: 'finish_run', runId: run.runId, from: [run.status, 'queued'], ...end, at: now });
+    writes.push({
+      kind: 'finish_run',
+      runId: run.runId,
+      from: [run.status, 'queued'],
+      ...end,
+      steps,
+      at: now,
+      fromSteps: run.steps,
+    });
     const { ok } = await log.append({ session: run, touchedAt: now, events, writes });
     if (!ok) return;
     onCancelled(now);

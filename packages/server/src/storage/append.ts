@@ -1,5 +1,6 @@
 /** How the storage is written: events with the rows that follow from them. */
 import type { ErrorObject, Json, RunOutcome, RunStatus, Usage } from '@llmgine/protocol';
+import type { Budgets, Demand, Exceeded, Grant } from './budget.ts';
 import type {
   EngineRow,
   IdempotencyRecord,
@@ -33,20 +34,42 @@ export type Write =
    * process has run out.
    */
   | { readonly kind: 'start_run'; readonly runId: string; readonly attempt: number; readonly at: number }
-  /** A step has finished: nothing before it is ever repeated. Sets `recoveries` back to 0. */
+  /**
+   * A step has finished: nothing before it is ever repeated. Sets `recoveries` back to 0. What the run has set aside for
+   * calls is free again.
+   *
+   * This write and those below say what the run has used in all; what they leave out stays as it is. What is new in it is
+   * added to its session and to its owner's day in the same transaction. `at` says which day; default: now.
+   */
   | {
       readonly kind: 'checkpoint';
       readonly runId: string;
       readonly usage: Usage | null;
       readonly elapsedMs: number;
+      readonly steps?: number;
+      readonly at?: number;
+    }
+  /**
+   * Sets aside what a call may use, until the next checkpoint or until the run is not executed any more, and says how much
+   * that is (`granted`). Without a call it asks for more time. Refused with `budget_exceeded` (and `exceeded`) when one of
+   * the budgets has no room for it, and with `run_not_in_state` when the run is not running. MUST NOT pass twice on the
+   * same remainder of an owner, whatever process asks.
+   */
+  | {
+      readonly kind: 'reserve_budget';
+      readonly runId: string;
+      readonly budgets: Budgets;
+      readonly call: Demand | null;
+      readonly elapsedMs: number;
+      readonly at: number;
     }
   /**
    * running → awaiting_input: it holds no memory, and keeps its place in the session. Refused with `nothing_pending` when
    * all its requests are resolved, and with `run_not_in_state` when it is not running. Closes the run's open message.
    */
-  | { readonly kind: 'park_run'; readonly runId: string; readonly elapsedMs: number }
+  | ({ readonly kind: 'park_run'; readonly elapsedMs: number } & Leaving)
   /** running → queued: its owner gives it back, to be continued. Refused with `run_not_in_state`. Closes its open message. */
-  | { readonly kind: 'release_run'; readonly runId: string; readonly elapsedMs: number }
+  | ({ readonly kind: 'release_run'; readonly elapsedMs: number } & Leaving)
   /**
    * Takes over a run whose owner is gone: it is queued from then on, and this process looks after it. Refused with
    * `run_not_in_state` unless it is queued or running, this is its attempt, and its owner is gone. Counts in `recoveries`
@@ -58,6 +81,8 @@ export type Write =
       readonly attempt: number;
       /** Refused, too, when this is not its open message any more: what was read before is out of date. */
       readonly openSeq?: number | null;
+      readonly usage?: Usage | null;
+      readonly steps?: number;
     }
   /**
    * Refused with `run_not_in_state` unless the run is in one of `from`, and with `request_pending` while one of its
@@ -70,8 +95,12 @@ export type Write =
       readonly status: RunOutcome;
       readonly result: Json;
       readonly usage: Usage | null;
+      readonly steps?: number;
+      readonly elapsedMs?: number;
       readonly error: ErrorObject | null;
       readonly at: number;
+      /** Refused, too, when it had finished another number of steps: what was read before is out of date. */
+      readonly fromSteps?: number;
     }
   /** Remembers where the run's unfinished message began; `eventIndex: null` forgets it. */
   | { readonly kind: 'open_message'; readonly runId: string; readonly eventIndex: number | null }
@@ -98,6 +127,13 @@ export type Write =
   /** Refused with `engine_changed` unless this engine is the linked one. */
   | { readonly kind: 'unlink_engine'; readonly engineId: string }
   | { readonly kind: 'set_engine_status'; readonly engineId: string; readonly status: EngineRow['status'] };
+
+/** How a run is left that is not executed any more. What it has set aside is free again. */
+interface Leaving {
+  readonly runId: string;
+  readonly usage?: Usage | null;
+  readonly steps?: number;
+}
 
 export interface Append {
   readonly session: SessionKey;
@@ -128,6 +164,7 @@ export type AppendRefusal =
   | 'request_not_pending'
   | 'request_claimed'
   | 'nothing_pending'
+  | 'budget_exceeded'
   | 'idempotency_exists';
 
 /**
@@ -149,6 +186,8 @@ export type AppendOutcome =
       readonly lastSeq: number;
       /** For `create_run`: how many unfinished runs are ahead of it. */
       readonly position?: number;
+      /** For `reserve_budget`: what the run may use. */
+      readonly granted?: Grant;
       /** Of the messages that were streamed. */
       readonly replaced?: readonly Replaced[];
     }
@@ -157,4 +196,6 @@ export type AppendOutcome =
       readonly reason: AppendRefusal /** For `event_exists`: where it is. */;
       readonly seq?: number;
       readonly epoch?: string;
+      /** For `budget_exceeded`. */
+      readonly exceeded?: Exceeded;
     };

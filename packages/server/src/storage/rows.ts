@@ -8,6 +8,7 @@ import type {
   RunStatus,
   Usage,
 } from '@llmgine/protocol';
+import type { Amounts, Reservation } from './budget.ts';
 
 /** Whose data is asked for. There is no query without it. */
 export interface Scope {
@@ -36,6 +37,19 @@ export interface SessionRow extends SessionKey {
   readonly lastInteractionAt: number;
   readonly unfinishedRuns: number;
   readonly engine: EngineRow | null;
+  /** Of all its runs together: what they have used, in how many steps and milliseconds. */
+  readonly usage: Usage | null;
+  readonly steps: number;
+  readonly elapsedMs: number;
+}
+
+/** What all runs of an owner have used on one day in UTC, deleted sessions included. */
+export interface DayUse {
+  readonly usage: Usage;
+  readonly steps: number;
+  readonly elapsedMs: number;
+  /** Set aside by calls that are under way. */
+  readonly reserved: Amounts;
 }
 
 export interface NewSession extends SessionKey {
@@ -79,6 +93,10 @@ export interface RunRow extends RunSummary {
   readonly elapsedMs: number;
   /** How often in a row its process died without a checkpoint in between. */
   readonly recoveries: number;
+  /** Model calls that count in `usage`. */
+  readonly steps: number;
+  /** What its calls under way have set aside. */
+  readonly reserved: Reservation | null;
 }
 
 export type NewRun = Pick<

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@llmgine/protocol';
+import type { JsonObject, Usage } from '@llmgine/protocol';
 import type { Selectable } from 'kysely';
 import type { SessionsTable } from './tables.ts';
 import type { EngineRow, SessionRow } from './types.ts';
@@ -34,6 +34,9 @@ export function toSession(row: Selectable<SessionsTable>): SessionRow {
     lastInteractionAt: row.last_interaction_at,
     unfinishedRuns: row.unfinished_runs,
     engine: toEngine(row),
+    usage: row.usage === null ? null : (JSON.parse(row.usage) as Usage),
+    steps: row.steps,
+    elapsedMs: row.elapsed_ms,
   };
 }
 

@@ -24,6 +24,10 @@ export interface SessionsTable {
   floor_seq: Generated<number>;
   /** `created_at` of the oldest event that is kept; null when there is none, or a run keeps it from being pruned. */
   kept_since: number | null;
+  /** Of its runs together. */
+  usage: string | null;
+  steps: Generated<number>;
+  elapsed_ms: Generated<number>;
 }
 
 /** Scalar top-level metadata values as text, so that a filter is a look-up. */
@@ -90,6 +94,9 @@ export interface RunsTable {
   attempt: Generated<number>;
   elapsed_ms: Generated<number>;
   recoveries: Generated<number>;
+  steps: Generated<number>;
+  /** A `Reservation`. */
+  reserved: string | null;
 }
 
 export interface RequestsTable {
@@ -126,11 +133,55 @@ export interface IdempotencyTable {
   response: string;
 }
 
+/** Those that are not complete belong to nobody but whoever writes them. */
+export interface FilesTable {
+  session: number;
+  file_id: string;
+  created_at: number;
+  /** When the last piece came; 0 once it is to be removed. */
+  written_at: number;
+  completed_at: number | null;
+  /** Bytes. */
+  size: number;
+  /** Bytes that it counts as. */
+  room: number;
+  duration: number | null;
+  mime_type: string;
+}
+
+/** The bytes of the files, in pieces that follow each other. */
+export interface FilePiecesTable {
+  session: number;
+  file_id: string;
+  /** Where it begins in the file. */
+  start: number;
+  bytes: Uint8Array;
+}
+
 /** Sessions that are not deleted, per owner. */
 export interface OwnersTable {
   tenant_id: string;
   owner_id: string;
   sessions: number;
+}
+
+/** What the runs of an owner used on a day in UTC, `2026-01-31`, and what they have set aside. */
+export interface UsageDaysTable {
+  tenant_id: string;
+  owner_id: string;
+  day: string;
+  input_tokens: number;
+  output_tokens: number;
+  total_tokens: number;
+  cached_input_tokens: number;
+  reasoning_tokens: number;
+  cost: number;
+  steps: number;
+  elapsed_ms: number;
+  reserved_tokens: number;
+  reserved_cost: number;
+  reserved_steps: number;
+  reserved_ms: number;
 }
 
 /** Numbers of the whole database: `boot`, `sessions` and `engines` (both of sessions that are not deleted). */
@@ -148,6 +199,9 @@ export interface Schema {
   runs: RunsTable;
   requests: RequestsTable;
   idempotency: IdempotencyTable;
+  files: FilesTable;
+  file_pieces: FilePiecesTable;
   owners: OwnersTable;
+  usage_days: UsageDaysTable;
   meta: MetaTable;
 }

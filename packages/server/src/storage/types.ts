@@ -6,8 +6,10 @@
  */
 import type { Message, RunStatus, SessionStatus } from '@llmgine/protocol';
 import type { Append, AppendOutcome } from './append.ts';
+import type { FileStorage } from './files.ts';
 import type { LogEvent } from './log-event.ts';
 import type {
+  DayUse,
   IdempotencyRecord,
   NewSession,
   RequestRow,
@@ -19,6 +21,8 @@ import type {
 } from './rows.ts';
 
 export type * from './append.ts';
+export type * from './budget.ts';
+export type * from './files.ts';
 export type * from './rows.ts';
 
 /** Characters of JSON that a page of events or messages holds at most, unless a single one has more. */
@@ -123,7 +127,7 @@ export interface Storage {
   touchSessions(touches: readonly { readonly key: SessionKey; readonly at: number }[]): Promise<void>;
   /**
    * The session is gone from every query at once; false when it was not there. Its rows go with `purge`. A record that is
-   * there already is left as it is.
+   * there already is left as it is. What its runs have set aside of their owner's budget counts as used.
    */
   deleteSession(key: SessionKey, idempotency?: IdempotencyRecord): Promise<boolean>;
   /** Like `deleteSession` for at most `limit` sessions untouched since `untouchedSince` without unfinished runs. */
@@ -200,9 +204,14 @@ export interface Storage {
   /** A time before which no event was appended that can be pruned, or null when there is none at all. */
   nextPrune(): Promise<number | null>;
 
+  /** What the runs of an owner have used on a day in UTC, `2026-01-31`; null when that is nothing. */
+  usageOn(scope: Scope, day: string): Promise<DayUse | null>;
+
   getIdempotency(scope: Scope, idempotencyKey: string): Promise<IdempotencyRecord | null>;
   /** Removes at most `limit` records made before `createdBefore`; true while there is more. */
   pruneIdempotency(createdBefore: number, limit: number): Promise<boolean>;
+
+  readonly files: FileStorage;
 
   /** Resolves when a query works; rejects otherwise. */
   check(): Promise<void>;

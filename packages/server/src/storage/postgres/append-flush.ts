@@ -33,6 +33,18 @@ const SESSION: Columns<SessionChange> = {
   unfinished_runs: 'bigint',
   last_interaction_at: 'bigint',
 };
+interface UseOfSession {
+  readonly position: number;
+  readonly usage: string | null;
+  readonly steps: number;
+  readonly elapsed_ms: number;
+}
+const USE: Columns<UseOfSession> = {
+  position: 'bigint',
+  usage: 'text',
+  steps: 'bigint',
+  elapsed_ms: 'float8',
+};
 const EVENT_ID: Columns<BatchDraft['eventIds'][number]> = {
   session: 'bigint',
   event_id: 'text',
@@ -61,6 +73,8 @@ const RUN_CHANGE: Columns<RunChange> = {
   started_at: 'bigint',
   finished_at: 'bigint',
   usage: 'text',
+  steps: 'bigint',
+  reserved: 'text',
   result: 'text',
   error: 'text',
 };
@@ -130,6 +144,9 @@ export async function flushBatch(
     values (${batch.boot}, ${committed.batch}, ${committed.outcomes})
     on conflict (boot) do update set batch = excluded.batch, outcomes = excluded.outcomes`.execute(db);
 
+  await flushUse(db, drafts);
+  await batch.days.flush(db);
+
   const prunable = drafts.filter(({ before, now }) => now.prunable && !before.prunable);
   if (prunable.length > 0) await findOldest(db, prunable);
   await flushEngines(db, drafts);
@@ -151,8 +168,25 @@ async function flushRuns(db: Db, drafts: readonly SessionDraft[]): Promise<void>
   await sql`
     update runs set status = c.status, boot = c.boot, open_seq = c.open_seq, attempt = c.attempt,
       elapsed_ms = c.elapsed_ms, recoveries = c.recoveries, started_at = c.started_at, finished_at = c.finished_at,
-      usage = c.usage, result = coalesce(c.result, runs.result), error = coalesce(c.error, runs.error)
+      usage = c.usage, steps = c.steps, reserved = c.reserved, result = coalesce(c.result, runs.result),
+      error = coalesce(c.error, runs.error)
     from ${rowsAs('c', RUN_CHANGE, changed)} where runs.session = c.session and runs.run_id = c.run_id
+  `.execute(db);
+}
+
+async function flushUse(db: Db, drafts: readonly SessionDraft[]): Promise<void> {
+  const changed: UseOfSession[] = drafts
+    .filter(({ before, now }) => now.use !== before.use)
+    .map(({ position, now: { use } }) => ({
+      position,
+      usage: use.usage && JSON.stringify(use.usage),
+      steps: use.steps,
+      elapsed_ms: use.elapsedMs,
+    }));
+  if (changed.length === 0) return;
+  await sql`
+    update sessions set usage = c.usage, steps = c.steps, elapsed_ms = c.elapsed_ms
+    from ${rowsAs('c', USE, changed)} where sessions.position = c.position
   `.execute(db);
 }
 

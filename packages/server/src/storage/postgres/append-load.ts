@@ -1,4 +1,6 @@
+import type { Usage } from '@llmgine/protocol';
 import { type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
+import { toReservation } from '../run-use.ts';
 import type { RequestsTable, RunsTable } from '../tables.ts';
 import type { Append } from '../types.ts';
 import { type EventName, Needs, type RequestName, type RunName } from './append-needs.ts';
@@ -8,6 +10,7 @@ import { type Columns, rowsAs } from './rows.ts';
 import type { Schema } from './schema.ts';
 import { scopeColumns } from './session-row.ts';
 import { encode } from './text.ts';
+import { DayDrafts, type DayName } from './usage-days.ts';
 
 type Db = Transaction<Schema>;
 type Run = Omit<Selectable<RunsTable>, 'result' | 'error'>;
@@ -46,11 +49,30 @@ export async function loadBatch(db: Db, batch: readonly Append[], boot: number):
     alive,
     living: needs.owners ? await livingOwners(db, drafts) : new Set(),
     sessions,
+    days: await loadDays(db, needs, sessions),
     answered: await loadAnswers(db, batch),
     answers: [],
     events: [],
     eventIds: [],
   };
+}
+
+/** After the sessions, as everybody does. All that the batch may change, so that it locks none later that comes before. */
+async function loadDays(db: Db, needs: Needs, sessions: BatchDraft['sessions']): Promise<DayDrafts> {
+  const days = new DayDrafts();
+  if (!needs.budgets) return days;
+  const names: DayName[] = [];
+  const daysOf = Map.groupBy(needs.days, ({ session }) => session);
+  for (const { tenant_id, owner_id, draft } of sessions.values()) {
+    const all = new Set(daysOf.get(draft.position)?.map(({ day }) => day));
+    for (const { reserved } of draft.before.runs.values()) {
+      const day = toReservation(reserved)?.day;
+      if (typeof day === 'string') all.add(day);
+    }
+    for (const day of all) names.push({ tenant_id, owner_id, day });
+  }
+  await days.lock(db, names);
+  return days;
 }
 
 export function findSession(sessions: BatchDraft['sessions'], { session }: Append): SessionDraft | undefined {
@@ -65,7 +87,7 @@ async function lockSessions(db: Db, batch: readonly Append[]): Promise<Map<strin
   const rows = await db
     .selectFrom('sessions')
     .select(['position', 'session_id', 'tenant_id', 'owner_id', 'epoch', 'head_seq', 'unfinished_runs'])
-    .select(['last_interaction_at', 'kept_since', 'engine_id'])
+    .select(['last_interaction_at', 'kept_since', 'engine_id', 'usage', 'steps', 'elapsed_ms'])
     .where('session_id', '=', sql<string>`any(${ids}::text[])`)
     .where('deleted_at', 'is', null)
     .orderBy('position')
@@ -77,6 +99,11 @@ async function lockSessions(db: Db, batch: readonly Append[]): Promise<Map<strin
         headSeq: row.head_seq,
         unfinishedRuns: row.unfinished_runs,
         lastInteractionAt: row.last_interaction_at,
+        use: {
+          usage: row.usage === null ? null : (JSON.parse(row.usage) as Usage),
+          steps: row.steps,
+          elapsedMs: row.elapsed_ms,
+        },
         engineId: row.engine_id,
         linked: undefined,
         engineStatus: undefined,
@@ -132,7 +159,7 @@ async function loadRuns(
 ): Promise<boolean> {
   const { rows } = await sql<Partial<Run> & { readonly alive: boolean }>`
     select own.alive, r.session, r.run_id, r.accepted_seq, r.status, r.boot, r.open_seq, r.attempt, r.elapsed_ms,
-      r.recoveries, r.started_at, r.finished_at, r.usage
+      r.recoveries, r.started_at, r.finished_at, r.usage, r.steps, r.reserved
     from (
       select exists (select from processes where boot = ${boot} and expires_at > clock_timestamp()) as alive
     ) as own left join (

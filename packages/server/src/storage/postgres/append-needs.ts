@@ -1,4 +1,5 @@
 import type { Append, Write } from '../types.ts';
+import { utcDay } from '../usage.ts';
 import { encode, indexed } from './text.ts';
 
 export interface RunName {
@@ -8,6 +9,11 @@ export interface RunName {
 export interface RequestName {
   readonly session: number;
   readonly request_id: string;
+}
+/** The days of owners that change, by one of their sessions. */
+export interface DayNeed {
+  readonly session: number;
+  readonly day: string;
 }
 export interface EventName {
   readonly session: number;
@@ -23,6 +29,9 @@ export class Needs {
   /** Sessions whose pending requests count. */
   readonly pendingOf = new Set<number>();
   readonly eventIds: EventName[] = [];
+  readonly days: DayNeed[] = [];
+  /** Whether it matters what is left of a day. */
+  budgets = false;
   /** Whether it matters which other processes are alive. */
   owners = false;
 
@@ -46,16 +55,29 @@ export class Needs {
         break;
       case 'recover_run':
         this.owners = true;
+        this.#day(session, Date.now());
         this.#run(session, write.runId);
         break;
       case 'park_run':
       case 'finish_run':
         this.pendingOf.add(session);
+        this.#day(session, 'at' in write ? write.at : Date.now());
+        this.#run(session, write.runId);
+        break;
+      case 'reserve_budget':
+        this.budgets ||= write.budgets.principal !== undefined;
+        this.#day(session, write.at);
+        this.#run(session, write.runId);
+        break;
+      case 'checkpoint':
+        this.#day(session, write.at ?? Date.now());
+        this.#run(session, write.runId);
+        break;
+      case 'release_run':
+        this.#day(session, Date.now());
         this.#run(session, write.runId);
         break;
       case 'start_run':
-      case 'checkpoint':
-      case 'release_run':
       case 'open_message':
         this.#run(session, write.runId);
         break;
@@ -73,6 +95,10 @@ export class Needs {
       case 'set_engine_status':
         break;
     }
+  }
+
+  #day(session: number, at: number): void {
+    this.days.push({ session, day: utcDay(at) });
   }
 
   #run(session: number, runId: string): void {

@@ -10,6 +10,7 @@ import { isTransient, violates } from './errors.ts';
 import { eventColumns } from './event-row.ts';
 import { IDEMPOTENCY_KEY, idempotencyColumns } from './idempotency.ts';
 import type { Schema } from './schema.ts';
+import { scopeColumns } from './session-row.ts';
 import { decode, encode, indexed } from './text.ts';
 import { type AppendDraft, applyWrites } from './writes.ts';
 
@@ -114,13 +115,20 @@ function apply(batch: BatchDraft, append: Append): AppendOutcome {
   const state: AppendDraft = {
     batch,
     session,
+    owner: scopeColumns(append.session),
     firstSeq: append.events.length > 0 ? head + 1 : head,
     position: undefined,
+    granted: undefined,
+    exceeded: undefined,
+    spent: [],
     replaced: [],
   };
   if (append.writes && append.writes.length > 0) {
     const refused = session.attempt(() => applyWrites(state, append));
-    if (refused) return { ok: false, reason: refused };
+    if (refused) {
+      return { ok: false, reason: refused, ...(state.exceeded ? { exceeded: state.exceeded } : {}) };
+    }
+    for (const change of state.spent) batch.days.add({ ...state.owner, day: change.day }, change);
   }
   addEvents(state, append);
   if (answer) {
@@ -135,6 +143,7 @@ function apply(batch: BatchDraft, append: Append): AppendOutcome {
     firstSeq: state.firstSeq,
     lastSeq: now.headSeq,
     ...(state.position === undefined ? {} : { position: state.position }),
+    ...(state.granted === undefined ? {} : { granted: state.granted }),
     ...(state.replaced.length === 0 ? {} : { replaced: state.replaced }),
   };
 }

@@ -6,6 +6,8 @@ import type { RequestOutcome, RunStatus } from '@llmgine/protocol';
 import type { EngineRow } from '../types.ts';
 import type { EventColumns } from './event-row.ts';
 import type { IdempotencyColumns } from './idempotency.ts';
+import type { SessionUse } from './spending.ts';
+import type { DayDrafts } from './usage-days.ts';
 
 /** A row of `runs`, as its columns hold it. Replaced when it changes. */
 export interface RunDraft {
@@ -19,6 +21,8 @@ export interface RunDraft {
   readonly started_at: number | null;
   readonly finished_at: number | null;
   readonly usage: string | null;
+  readonly steps: number;
+  readonly reserved: string | null;
   /** Of how it ended in this batch. */
   readonly result: string | null;
   readonly error: string | null;
@@ -75,6 +79,8 @@ export interface SessionState {
   headSeq: number;
   unfinishedRuns: number;
   lastInteractionAt: number;
+  /** Replaced when it changes. */
+  use: SessionUse;
   /** As its column holds it. */
   engineId: string | null;
   /** Linked, or unlinked, in this batch. */
@@ -132,6 +138,7 @@ export interface BatchDraft {
   readonly living: ReadonlySet<number>;
   /** By `session_id`, as its column holds it. */
   readonly sessions: ReadonlyMap<string, SessionRowDraft>;
+  readonly days: DayDrafts;
   readonly answered: Set<string>;
   readonly answers: IdempotencyColumns[];
   readonly events: EventColumns[];

@@ -1,5 +1,6 @@
 import type { ErrorObject, Json, JsonObject, Usage } from '@llmgine/protocol';
 import type { Selectable } from 'kysely';
+import { toReservation } from '../run-use.ts';
 import type { RunsTable } from '../tables.ts';
 import type { RunRow, RunSummary, SessionKey } from '../types.ts';
 import { decode } from './text.ts';
@@ -34,6 +35,8 @@ export function toRun(row: Run, key: SessionKey): RunRow {
     bodyHash: decode(row.body_hash),
     elapsedMs: row.elapsed_ms,
     recoveries: row.recoveries,
+    steps: row.steps,
+    reserved: toReservation(row.reserved),
   };
 }
 

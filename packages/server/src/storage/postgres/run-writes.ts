@@ -2,6 +2,7 @@ import { isFinished } from '@llmgine/protocol';
 import type { AppendRefusal, Write } from '../types.ts';
 import type { RunDraft } from './draft.ts';
 import { hasPending } from './request-writes.ts';
+import { settled } from './spending.ts';
 import { encode } from './text.ts';
 import type { AppendDraft } from './writes.ts';
 
@@ -25,6 +26,8 @@ export function createRun(append: AppendDraft, { run, maxAhead }: WriteOf<'creat
     started_at: null,
     finished_at: null,
     usage: null,
+    steps: 0,
+    reserved: null,
     result: null,
     error: null,
     added: {
@@ -51,56 +54,68 @@ export function startRun(append: AppendDraft, { runId, attempt, at }: WriteOf<'s
 }
 
 export function checkpoint(append: AppendDraft, write: WriteOf<'checkpoint'>): undefined {
-  const { runId, usage, elapsedMs } = write;
+  const { runId } = write;
   const run = find(append, runId);
   if (!run || isFinished(run.status)) return;
-  change(append, runId, run, { usage: usage && JSON.stringify(usage), elapsed_ms: elapsedMs, recoveries: 0 });
+  change(append, runId, run, { ...settled(append, run, write, 'call'), recoveries: 0 });
 }
 
-export function parkRun(append: AppendDraft, { runId, elapsedMs }: WriteOf<'park_run'>): Refused {
+export function parkRun(append: AppendDraft, write: WriteOf<'park_run'>): Refused {
+  const { runId } = write;
   const run = find(append, runId);
   if (run?.status !== 'running') return 'run_not_in_state';
   if (!hasPending(append, encode(runId))) return 'nothing_pending';
   change(append, runId, run, {
     status: 'awaiting_input',
     boot: null,
-    elapsed_ms: elapsedMs,
     open_seq: null,
+    ...settled(append, run, write, 'all'),
   });
   return undefined;
 }
 
-export function releaseRun(append: AppendDraft, { runId, elapsedMs }: WriteOf<'release_run'>): Refused {
+export function releaseRun(append: AppendDraft, write: WriteOf<'release_run'>): Refused {
+  const { runId } = write;
   const run = find(append, runId);
   if (run?.status !== 'running') return 'run_not_in_state';
-  change(append, runId, run, { status: 'queued', boot: null, elapsed_ms: elapsedMs, open_seq: null });
+  change(append, runId, run, {
+    status: 'queued',
+    boot: null,
+    open_seq: null,
+    ...settled(append, run, write, 'all'),
+  });
   return undefined;
 }
 
-export function recoverRun(
-  append: AppendDraft,
-  { runId, attempt, openSeq }: WriteOf<'recover_run'>,
-): Refused {
+export function recoverRun(append: AppendDraft, write: WriteOf<'recover_run'>): Refused {
+  const { runId, attempt, openSeq } = write;
   const run = find(append, runId);
   const { boot, living } = append.batch;
   if (run?.status !== 'queued' && run?.status !== 'running') return 'run_not_in_state';
   if (openSeq !== undefined && run.open_seq !== openSeq) return 'run_not_in_state';
   if (run.attempt !== attempt || (run.boot !== null && living.has(run.boot))) return 'run_not_in_state';
   const recoveries = run.recoveries + (run.status === 'running' ? 1 : 0);
-  change(append, runId, run, { status: 'queued', boot, recoveries, open_seq: null });
+  change(append, runId, run, {
+    status: 'queued',
+    boot,
+    recoveries,
+    open_seq: null,
+    ...settled(append, run, write, 'all'),
+  });
   return undefined;
 }
 
 export function finishRun(append: AppendDraft, write: WriteOf<'finish_run'>): Refused {
-  const { runId, from, status, result, usage, error, at } = write;
+  const { runId, from, status, result, error, at, fromSteps } = write;
   const run = find(append, runId);
   // A run ends once, whatever `from` says.
   if (!run || isFinished(run.status) || !from.includes(run.status)) return 'run_not_in_state';
+  if (fromSteps !== undefined && run.steps !== fromSteps) return 'run_not_in_state';
   if (hasPending(append, encode(runId))) return 'request_pending';
   change(append, runId, run, {
     status,
     result: JSON.stringify(result),
-    usage: usage && JSON.stringify(usage),
+    ...settled(append, run, write, 'all'),
     error: error && JSON.stringify(error),
     finished_at: at,
     open_seq: null,

@@ -1,4 +1,6 @@
 import { sql } from 'kysely';
+import { toReservation } from '../run-use.ts';
+import { forfeit } from '../settlement.ts';
 import type { IdempotencyRecord, NewSession, SessionKey, SessionRow } from '../types.ts';
 import { subtractSessions } from './counters.ts';
 import type { Database, Sql } from './database.ts';
@@ -8,6 +10,7 @@ import { type Columns, rowsAs } from './rows.ts';
 import { insertSession } from './session-insert.ts';
 import { OWNER, ofKey, positionOf, scopeColumns, toKey, toSession } from './session-row.ts';
 import { encode } from './text.ts';
+import { DayDrafts } from './usage-days.ts';
 
 /** The constraint that the second of two sessions of one id violates. */
 const SESSION_KEY = 'sessions_key';
@@ -87,8 +90,9 @@ export class Sessions {
         .set({ deleted_at: Date.now() })
         .where('s.position', '=', positionOf(db, key))
         .where('s.deleted_at', 'is', null)
-        .returning(['s.tenant_id', 's.owner_id', 's.engine_id'])
+        .returning(['s.position', 's.tenant_id', 's.owner_id', 's.engine_id'])
         .execute();
+      for (const session of gone) await forfeitReserved(db, session);
       await subtractSessions(db, gone);
       if (gone.length > 0 && idempotency) {
         await db
@@ -164,4 +168,24 @@ export class Sessions {
       .execute();
     return kept.length > 0 ? 'idempotency_exists' : 'full';
   }
+}
+
+/** Nobody will ever say what the calls under way have used. */
+async function forfeitReserved(
+  db: Sql,
+  { position, tenant_id, owner_id }: { position: number; tenant_id: string; owner_id: string },
+): Promise<void> {
+  const runs = await db
+    .selectFrom('runs')
+    .select('reserved')
+    .where('session', '=', position)
+    .where('finished_at', 'is', null)
+    .where('reserved', 'is not', null)
+    .execute();
+  const days = new DayDrafts();
+  for (const { reserved } of runs) {
+    const change = forfeit(toReservation(reserved));
+    if (change) days.add({ tenant_id, owner_id, day: change.day }, change);
+  }
+  await days.flush(db);
 }

@@ -1,4 +1,14 @@
-import type { Append, AppendRefusal, EngineRow, NewEvent, Replaced, Write } from '../types.ts';
+import type {
+  Append,
+  AppendRefusal,
+  EngineRow,
+  Exceeded,
+  Grant,
+  NewEvent,
+  Replaced,
+  UseChange,
+  Write,
+} from '../types.ts';
 import type { BatchDraft, SessionDraft } from './draft.ts';
 import { claimRequest, createRequest, resolveRequest } from './request-writes.ts';
 import {
@@ -12,15 +22,23 @@ import {
   startRun,
   wakeRun,
 } from './run-writes.ts';
+import { reserveBudget } from './spending.ts';
 import { encode, encodeNullable } from './text.ts';
 
 /** One append while it is applied: each of its writes sees what those before it did. */
 export interface AppendDraft {
   readonly batch: BatchDraft;
   readonly session: SessionDraft;
+  /** Whose it is. */
+  readonly owner: { readonly tenant_id: string; readonly owner_id: string };
   readonly firstSeq: number;
   /** Set by `create_run`. */
   position: number | undefined;
+  /** Set by `reserve_budget`. */
+  granted: Grant | undefined;
+  exceeded: Exceeded | undefined;
+  /** What the runs of this append have used; it counts when nothing of it was refused. */
+  readonly spent: UseChange[];
   /** Of its streamed messages. */
   readonly replaced: Replaced[];
 }
@@ -45,6 +63,8 @@ function apply(append: AppendDraft, write: Write, events: readonly NewEvent[]): 
       return startRun(append, write);
     case 'checkpoint':
       return checkpoint(append, write);
+    case 'reserve_budget':
+      return reserveBudget(append, write);
     case 'park_run':
       return parkRun(append, write);
     case 'release_run':

@@ -107,15 +107,20 @@ export class Appends {
 
     const state: AppendState = {
       session: position,
+      scope: append.session,
       firstSeq: append.events.length > 0 ? head + 1 : head,
       engineId: session.engine_id,
       unfinishedRuns: session.unfinished_runs,
       position: undefined,
+      granted: undefined,
+      exceeded: undefined,
       replaced: undefined,
     };
     if (append.writes && append.writes.length > 0) {
       const refused = this.#database.savepoint(() => this.#writes.apply(state, append));
-      if (refused) return { ok: false, reason: refused };
+      if (refused) {
+        return { ok: false, reason: refused, ...(state.exceeded ? { exceeded: state.exceeded } : {}) };
+      }
     }
     let seq = head;
     for (const [index, event] of append.events.entries()) {
@@ -138,6 +143,7 @@ export class Appends {
       firstSeq: state.firstSeq,
       lastSeq: seq,
       ...(state.position === undefined ? {} : { position: state.position }),
+      ...(state.granted === undefined ? {} : { granted: state.granted }),
       ...(state.replaced === undefined ? {} : { replaced: state.replaced }),
     };
   }

@@ -1,15 +1,18 @@
 import { isFinished, type RunStatus } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
+import { toRunUse, type UseColumns, useColumns } from '../run-use.ts';
+import { settle } from '../settlement.ts';
 import type { RunsTable } from '../tables.ts';
 import type { AppendRefusal, NewRun, Write } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
 import type { RequestWrites } from './request-writes.ts';
 import { OLDEST_KEPT } from './retention.ts';
+import type { Spending } from './spending.ts';
 import type { AppendState } from './writes.ts';
 
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
 type RunKey = { session: number; runId: string };
-type FoundRun = Pick<Selectable<RunsTable>, 'status' | 'accepted_seq' | 'open_seq'>;
+type FoundRun = Pick<Selectable<RunsTable>, 'status' | 'accepted_seq' | 'open_seq'> & UseColumns;
 type NewArgs = {
   session: number;
   acceptedSeq: number;
@@ -18,19 +21,20 @@ type NewArgs = {
   parameters: string;
 } & Omit<NewRun, 'engineConfig' | 'parameters'>;
 type StartArgs = RunKey & { boot: number; attempt: number; before: number; at: number };
-type CheckpointArgs = RunKey & { usage: string | null; elapsedMs: number };
-type FinishArgs = RunKey & {
-  status: RunStatus;
-  result: string;
-  usage: string | null;
-  error: string | null;
-  at: number;
-};
+type CheckpointArgs = RunKey & UseColumns;
+type FinishArgs = RunKey &
+  UseColumns & {
+    status: RunStatus;
+    result: string;
+    error: string | null;
+    at: number;
+  };
 
 /** The life of a run: queued, running, ended. `RunMoves` has its ways back. */
 export class RunWrites {
   readonly #boot: number;
   readonly #requests: RequestWrites;
+  readonly #spending: Spending;
   readonly #find: Prepared<RunKey, FoundRun>;
   readonly #insert: Prepared<NewArgs, unknown>;
   readonly #start: Prepared<StartArgs, unknown>;
@@ -40,14 +44,18 @@ export class RunWrites {
   readonly #setUnfinished: Prepared<{ session: number; unfinishedRuns: number }, unknown>;
   readonly #oneEnded: Prepared<{ session: number; unfinishedRuns: number }, unknown>;
 
-  constructor(database: Database, parts: { readonly boot: number; readonly requests: RequestWrites }) {
+  constructor(
+    database: Database,
+    parts: { readonly boot: number; readonly requests: RequestWrites; readonly spending: Spending },
+  ) {
     this.#boot = parts.boot;
     this.#requests = parts.requests;
+    this.#spending = parts.spending;
     const db = database.sql;
     this.#find = database.prepare((p: RunKey) =>
       db
         .selectFrom('runs')
-        .select(['status', 'accepted_seq', 'open_seq'])
+        .select(['status', 'accepted_seq', 'open_seq', 'usage', 'steps', 'elapsed_ms', 'reserved'])
         .where('session', '=', p.session)
         .where('run_id', '=', p.runId),
     );
@@ -85,10 +93,15 @@ export class RunWrites {
     this.#checkpoint = database.prepare((p: CheckpointArgs) =>
       db
         .updateTable('runs')
-        .set({ usage: p.usage, elapsed_ms: p.elapsedMs, recoveries: 0 })
+        .set({
+          usage: p.usage,
+          steps: p.steps,
+          elapsed_ms: p.elapsed_ms,
+          reserved: p.reserved,
+          recoveries: 0,
+        })
         .where('session', '=', p.session)
-        .where('run_id', '=', p.runId)
-        .where('finished_at', 'is', null),
+        .where('run_id', '=', p.runId),
     );
     this.#finish = database.prepare((p: FinishArgs) =>
       db
@@ -97,6 +110,9 @@ export class RunWrites {
           status: p.status,
           result: p.result,
           usage: p.usage,
+          steps: p.steps,
+          elapsed_ms: p.elapsed_ms,
+          reserved: p.reserved,
           error: p.error,
           finished_at: p.at,
           open_seq: null,
@@ -149,26 +165,41 @@ export class RunWrites {
     return this.#start.run(args) === 0 ? 'run_not_in_state' : undefined;
   }
 
-  checkpoint({ session }: AppendState, { runId, usage, elapsedMs }: WriteOf<'checkpoint'>): undefined {
-    this.#checkpoint.run({ session, runId, usage: usage && JSON.stringify(usage), elapsedMs });
+  checkpoint(state: AppendState, write: WriteOf<'checkpoint'>): undefined {
+    const { session } = state;
+    const { runId } = write;
+    const run = this.#find.get({ session, runId });
+    if (!run || isFinished(run.status)) return;
+    const { after, change } = settle(toRunUse(run), write, 'call');
+    this.#checkpoint.run({ session, runId, ...useColumns(after) });
+    this.#spending.add(state, change);
+  }
+
+  reserve(state: AppendState, write: WriteOf<'reserve_budget'>): AppendRefusal | undefined {
+    const run = this.#find.get({ session: state.session, runId: write.runId });
+    if (run?.status !== 'running') return 'run_not_in_state';
+    return this.#spending.reserve(state, toRunUse(run), write);
   }
 
   finish(state: AppendState, write: WriteOf<'finish_run'>): AppendRefusal | undefined {
     const { session } = state;
-    const { runId, from, status, result, usage, error, at } = write;
+    const { runId, from, status, result, error, at, fromSteps } = write;
     const run = this.#find.get({ session, runId });
     // A run ends once, whatever `from` says.
     if (!run || isFinished(run.status) || !from.includes(run.status)) return 'run_not_in_state';
+    if (fromSteps !== undefined && run.steps !== fromSteps) return 'run_not_in_state';
     if (this.#requests.arePending(session, runId)) return 'request_pending';
+    const { after, change } = settle(toRunUse(run), write, 'all');
     this.#finish.run({
       session,
       runId,
       status,
       at,
       result: JSON.stringify(result),
-      usage: usage && JSON.stringify(usage),
+      ...useColumns(after),
       error: error && JSON.stringify(error),
     });
+    this.#spending.add(state, change);
     this.#oneEnded.run({ session, unfinishedRuns: --state.unfinishedRuns });
     return undefined;
   }

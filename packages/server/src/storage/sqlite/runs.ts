@@ -1,5 +1,6 @@
 import type { ErrorObject, Json, JsonObject, RunStatus, Usage } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
+import { toReservation } from '../run-use.ts';
 import type { RunsTable, SessionsTable } from '../tables.ts';
 import type { RunRow, RunSummary, SessionKey } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
@@ -180,6 +181,8 @@ function toRun(row: Run, key: SessionKey): RunRow {
     bodyHash: row.body_hash,
     elapsedMs: row.elapsed_ms,
     recoveries: row.recoveries,
+    steps: row.steps,
+    reserved: toReservation(row.reserved),
   };
 }
 

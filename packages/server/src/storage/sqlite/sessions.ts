@@ -1,10 +1,13 @@
 import { type Selectable, sql } from 'kysely';
+import { toReservation } from '../run-use.ts';
 import { engineColumns, metadataText, toSession } from '../session-row.ts';
+import { forfeit } from '../settlement.ts';
 import type { SessionsTable } from '../tables.ts';
 import type { IdempotencyRecord, NewSession, SessionKey, SessionRow } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Idempotency } from './idempotency.ts';
+import type { UsageDays } from './usage-days.ts';
 
 /** What reads of a session need to know about it. `position` is the way to its rows; only `find` gives it out. */
 export interface FoundSession {
@@ -22,17 +25,23 @@ export class Sessions {
   readonly #database: Database;
   readonly #counters: Counters;
   readonly #idempotency: Idempotency;
+  readonly #days: UsageDays;
   readonly #find: Prepared<KeyArgs, FoundSession>;
   readonly #get: Prepared<KeyArgs, Selectable<SessionsTable>>;
   readonly #touch: Prepared<KeyArgs & { at: number }, unknown>;
   readonly #markDeleted: Prepared<{ position: number; at: number }, unknown>;
   readonly #untouched: Prepared<{ before: number; limit: number }, Doomed>;
+  readonly #reserved: Prepared<{ position: number }, { reserved: string | null }>;
   readonly #nextExpiry: Prepared<object, { last_interaction_at: number }>;
 
-  constructor(database: Database, parts: { readonly counters: Counters; readonly idempotency: Idempotency }) {
+  constructor(
+    database: Database,
+    parts: { readonly counters: Counters; readonly idempotency: Idempotency; readonly days: UsageDays },
+  ) {
     this.#database = database;
     this.#counters = parts.counters;
     this.#idempotency = parts.idempotency;
+    this.#days = parts.days;
     const db = database.sql;
     const found = ['position', 'epoch', 'head_seq', 'unfinished_runs', 'engine_id'] as const;
     const atRest = db
@@ -77,6 +86,14 @@ export class Sessions {
         .where('last_interaction_at', '<', p.before)
         .orderBy('last_interaction_at')
         .limit(p.limit),
+    );
+    this.#reserved = database.prepare((p: { position: number }) =>
+      db
+        .selectFrom('runs')
+        .select('reserved')
+        .where('session', '=', p.position)
+        .where('finished_at', 'is', null)
+        .where('reserved', 'is not', null),
     );
     this.#nextExpiry = database.prepare(() =>
       atRest.select('last_interaction_at').orderBy('last_interaction_at').limit(1),
@@ -194,5 +211,14 @@ export class Sessions {
     this.#markDeleted.run({ position: session.position, at: Date.now() });
     this.#counters.addSessions(key, -1);
     if (session.engine_id !== null) this.#counters.addEngines(-1);
+    if (session.unfinished_runs > 0) this.#forfeit(session, key);
+  }
+
+  /** Nobody will ever say what the calls under way have used. */
+  #forfeit({ position }: FoundSession, key: SessionKey): void {
+    for (const { reserved } of this.#reserved.all({ position })) {
+      const change = forfeit(toReservation(reserved));
+      if (change) this.#days.add(key, change);
+    }
   }
 }

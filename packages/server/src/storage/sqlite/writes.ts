@@ -1,19 +1,36 @@
 import { engineColumns } from '../session-row.ts';
-import type { Append, AppendRefusal, EngineRow, NewEvent, Replaced, Write } from '../types.ts';
+import type {
+  Append,
+  AppendRefusal,
+  EngineRow,
+  Exceeded,
+  Grant,
+  NewEvent,
+  Replaced,
+  Scope,
+  Write,
+} from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import { RequestWrites } from './request-writes.ts';
 import { RunMoves } from './run-moves.ts';
 import { RunWrites } from './run-writes.ts';
+import { Spending } from './spending.ts';
+import type { UsageDays } from './usage-days.ts';
 
 /** The session as the writes of one append see it: each sees what those before it did. */
 export interface AppendState {
   readonly session: number;
+  /** Whose it is. */
+  readonly scope: Scope;
   readonly firstSeq: number;
   engineId: string | null;
   unfinishedRuns: number;
   /** Set by `create_run`. */
   position: number | undefined;
+  /** Set by `reserve_budget`. */
+  granted: Grant | undefined;
+  exceeded: Exceeded | undefined;
   /** Of the streamed messages of this append. */
   replaced: Replaced[] | undefined;
 }
@@ -41,13 +58,17 @@ export class Writes {
   readonly #setEngine: Prepared<EngineArgs, unknown>;
   readonly #setEngineStatus: Prepared<EngineStatusArgs, unknown>;
 
-  constructor(database: Database, parts: { readonly counters: Counters; readonly boot: number }) {
+  constructor(
+    database: Database,
+    parts: { readonly counters: Counters; readonly boot: number; readonly days: UsageDays },
+  ) {
     this.#counters = parts.counters;
     const { boot } = parts;
     const requests = new RequestWrites(database);
-    const runs = new RunWrites(database, { boot, requests });
+    const spending = new Spending(database, parts.days);
+    const runs = new RunWrites(database, { boot, requests, spending });
     this.#runs = runs;
-    this.#moves = new RunMoves(database, { boot, runs, requests });
+    this.#moves = new RunMoves(database, { boot, runs, requests, spending });
     this.#requests = requests;
     const db = database.sql;
     this.#insertMessage = database.prepare((p: MessageArgs) =>
@@ -98,6 +119,8 @@ export class Writes {
         return this.#runs.start(state, write);
       case 'checkpoint':
         return this.#runs.checkpoint(state, write);
+      case 'reserve_budget':
+        return this.#runs.reserve(state, write);
       case 'park_run':
         return this.#moves.park(state, write);
       case 'release_run':
