@@ -21,6 +21,7 @@
 import { describe } from 'vitest';
 import { describeAppends } from './storage/appends.ts';
 import { describeCompaction } from './storage/compaction.ts';
+import { describeFiles } from './storage/files.ts';
 import type { OpenFresh } from './storage/fixtures.ts';
 import { describeIdempotency } from './storage/idempotency.ts';
 import { describeIsolation } from './storage/isolation.ts';
@@ -32,6 +33,7 @@ import { describeRestarts } from './storage/restarts.ts';
 import { describeRuns } from './storage/runs.ts';
 import { describeSessionLists } from './storage/session-lists.ts';
 import { describeSessions } from './storage/sessions.ts';
+import { describeUsage } from './storage/usage.ts';
 
 export interface StorageContractOptions {
   /** Why the data does not outlive `close`; the tests of restarts are skipped with it. */
@@ -55,6 +57,8 @@ export function describeStorageContract(
     describe('compaction', () => describeCompaction(openFresh));
     describe('pruning', () => describePruning(openFresh));
     describe('idempotency', () => describeIdempotency(openFresh, options.memoryOnly));
+    describe('files', () => describeFiles(openFresh, options.memoryOnly));
+    describe('usage and budgets', () => describeUsage(openFresh, options.memoryOnly));
     describe('isolation (S1)', () => describeIsolation(openFresh));
     describe('restarts', () => describeRestarts(openFresh, options.memoryOnly));
   });

@@ -57,6 +57,16 @@ export {
   type SessionEvent,
 } from './events.ts';
 export {
+  AUDIO_TYPES,
+  type AudioAccepted,
+  type AudioType,
+  audioAcceptedSchema,
+  type FileInfo,
+  fileDeletedSchema,
+  fileIdSchema,
+  fileSchema,
+} from './files.ts';
+export {
   CLIENT_FRAMES,
   type ClientEnvelope,
   type ClientFrame,
@@ -151,9 +161,11 @@ export {
   type SessionList,
   type SessionStatus,
   type SessionSummary,
+  type SessionUsage,
   sessionDetailSchema,
   sessionListSchema,
   sessionMetadataSchema,
   sessionSummarySchema,
+  sessionUsageSchema,
 } from './sessions.ts';
 export { BEARER_SUBPROTOCOL_PREFIX, PROTOCOL_VERSION, SUBPROTOCOL } from './version.ts';

@@ -8,6 +8,8 @@ export const limitsSchema = z
   .object({
     max_message_size: whole('bytes of a frame'),
     max_body_size: whole('bytes of a REST body'),
+    max_audio_size: whole('bytes of a recording'),
+    max_audio_duration: seconds('seconds of a recording'),
     max_unsent_bytes: whole('bytes that a client may leave unread before its connection is closed with 4009'),
     messages_per_second: whole('frames, per connection and per caller (not for the same machine)'),
     message_burst: whole('frames at once before the rate counts'),

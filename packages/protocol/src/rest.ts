@@ -138,6 +138,7 @@ export const infoSchema = z
     server_version: z.string(),
     protocol_version: z.string(),
     model: z.string(),
+    model_providers: z.array(z.string()).meta({ description: 'those whose models can be used now' }),
     engine_name: z.string().nullable().meta({ description: 'what the extension calls itself' }),
     engine_types: z.array(z.string()),
     message_types: z.array(z.string()),
@@ -145,6 +146,15 @@ export const infoSchema = z
       z.object({ type: z.string(), request: jsonObjectSchema, response: jsonObjectSchema.nullable() }),
     ),
     tools: z.array(z.string()),
+    mcp_servers: z
+      .array(
+        z.object({
+          name: z.string(),
+          status: z.enum(['connecting', 'ready', 'down', 'disabled']),
+          tools: z.int().nonnegative().meta({ description: 'how many it has now' }),
+        }),
+      )
+      .meta({ description: 'the tools of one that is not ready are not there until it is' }),
     capabilities: z.array(z.string()),
     limits: limitsSchema,
   })

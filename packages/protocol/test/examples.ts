@@ -80,6 +80,17 @@ export const CLIENT_EXAMPLES: Record<ClientFrameType, readonly object[]> = {
     { request_id: 'req_2', outcome: 'submitted', value: 'a' },
     { request_id: 'req_2', outcome: 'error', reason: 'No camera' },
   ],
+  audio_begin: [{ mime_type: 'audio/webm;codecs=opus' }, { mime_type: 'audio/wav', sample_rate: 16_000 }],
+  audio_end: [
+    { parameters: {}, on_conflict: 'queue', stream: true },
+    {
+      command: 'transcribe',
+      parameters: { language: 'en' },
+      run_id: RUN,
+      on_conflict: 'reject',
+      stream: false,
+    },
+  ],
 };
 
 export const SERVER_EXAMPLES: Record<ServerFrameType, readonly object[]> = {
@@ -109,6 +120,8 @@ export const SERVER_EXAMPLES: Record<ServerFrameType, readonly object[]> = {
       limits: {
         max_message_size: 1_048_576,
         max_body_size: 1_048_576,
+        max_audio_size: 26_214_400,
+        max_audio_duration: 14_400,
         max_unsent_bytes: 1_048_576,
         messages_per_second: 50,
         message_burst: 100,
@@ -158,6 +171,10 @@ export const SERVER_EXAMPLES: Record<ServerFrameType, readonly object[]> = {
   ],
   request_claimed: [{ request_id: 'req_1', expires_at: AT }],
   server_response_accepted: [{ request_id: 'req_1', outcome: 'approved' }],
+  audio_accepted: [
+    { file_id: 'file_1', mime_type: 'audio/wav', size: 32_044, duration: 1 },
+    { file_id: 'file_1', mime_type: 'audio/webm', size: 4000, duration: null },
+  ],
   event: [
     {
       cursor: CURSOR,

@@ -142,7 +142,9 @@ describe('which frame answers which', () => {
       'event',
       ...SERVER_INITIATED,
     ]);
-    expect(new Set(replies).size).toBe(replies.length);
+    // The command of an `audio_end` is answered as one of its own.
+    const twice = replies.filter((reply, index) => replies.indexOf(reply) !== index);
+    expect(twice).toEqual(REPLIES.command);
   });
 
   test('no name is sent by both sides, except what a client publishes and everybody sees', () => {

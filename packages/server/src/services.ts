@@ -4,14 +4,16 @@ import type { Cluster } from './cluster/types.ts';
 import type { APIConfig } from './config.ts';
 import type { EngineService } from './engines/service.ts';
 import type { MessageTypes } from './handlers/registry.ts';
-import type { Model } from './models/types.ts';
+import type { Models } from './models/registry.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { RequestService } from './runs/requests.ts';
 import type { RunService } from './runs/service.ts';
 import type { Authenticator } from './security/authenticate.ts';
+import type { FileService } from './sessions/files.ts';
 import type { SessionLog } from './sessions/log.ts';
 import type { SessionService } from './sessions/service.ts';
 import type { Storage } from './storage/types.ts';
+import type { McpServers } from './tools/mcp/servers.ts';
 import type { ToolRegistry } from './tools/registry.ts';
 
 export interface Services {
@@ -23,11 +25,13 @@ export interface Services {
   readonly cluster: Cluster;
   readonly log: SessionLog;
   readonly sessions: SessionService;
+  readonly files: FileService;
   readonly engines: EngineService;
   readonly runs: RunService;
   readonly requests: RequestService;
   readonly tools: ToolRegistry;
-  readonly models: { resolve(name?: string): Model; readonly defaultModel: string };
+  readonly mcp: Pick<McpServers, 'status'>;
+  readonly models: Pick<Models, 'resolve' | 'defaultModel' | 'providers'>;
   readonly messages: MessageTypes;
   /** What the extension calls itself, or null. */
   readonly engineName: string | null;

@@ -4,6 +4,7 @@ import { commandBodySchema } from '../commands.ts';
 import { cursorSchema, jsonObjectSchema, runIdSchema } from '../common.ts';
 import { linkEngineSchema } from '../engines.ts';
 import { customEventTypeSchema } from '../events.ts';
+import { audioBeginSchema, audioEndSchema } from '../files.ts';
 import { answerSchema, requestIdSchema } from '../requests.ts';
 
 export const MESSAGE_TYPE = /^[A-Za-z][A-Za-z0-9_.:-]{0,99}$/;
@@ -59,6 +60,8 @@ export const CLIENT_FRAMES = {
   }),
   claim_request: z.object({ request_id: requestIdSchema }),
   server_response: z.object({ request_id: requestIdSchema, ...answerSchema.shape }),
+  audio_begin: audioBeginSchema,
+  audio_end: audioEndSchema,
 } as const;
 
 export type ClientFrameType = keyof typeof CLIENT_FRAMES;

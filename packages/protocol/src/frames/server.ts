@@ -4,6 +4,7 @@ import { commandAcceptedSchema } from '../commands.ts';
 import { cursorSchema, runIdSchema, sessionIdSchema, timestampSchema } from '../common.ts';
 import { ENGINE_STATUSES, linkedEngineSchema } from '../engines.ts';
 import { eventSchema } from '../events.ts';
+import { audioAcceptedSchema } from '../files.ts';
 import { limitsSchema } from '../limits.ts';
 import { messageSchema } from '../messages.ts';
 import { answerAcceptedSchema, requestClaimedSchema, requestSchema } from '../requests.ts';
@@ -68,6 +69,7 @@ export const SERVER_FRAMES = {
   history_response: historySchema,
   request_claimed: requestClaimedSchema,
   server_response_accepted: answerAcceptedSchema,
+  audio_accepted: audioAcceptedSchema,
   event: eventSchema,
   notification: z
     .object({ notification_type: z.string(), message: z.string() })
@@ -94,7 +96,10 @@ export type ServerFrame = {
   };
 }[ServerFrameType];
 
-/** Which frame answers which; `command` is answered twice, by `command_accepted` and later by `command_result`. */
+/**
+ * Which frame answers which; `command` is answered twice, by `command_accepted` and later by `command_result`, and so is
+ * the command of an `audio_end`. An `audio_begin` is answered by the `audio_end` of its recording, unless it fails.
+ */
 export const REPLIES = {
   ping: ['pong'],
   get_engine_types: ['engine_types'],
@@ -110,4 +115,6 @@ export const REPLIES = {
   history: ['history_response'],
   claim_request: ['request_claimed'],
   server_response: ['server_response_accepted'],
+  audio_begin: [],
+  audio_end: ['audio_accepted', 'command_accepted', 'command_result'],
 } as const;

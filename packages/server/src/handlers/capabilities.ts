@@ -10,12 +10,15 @@ export const CAPABILITIES: readonly string[] = [
   'custom_events',
   'history',
   'requests',
+  'audio',
 ];
 
 export function limitsOf(config: ConfigValues): Limits {
   return {
     max_message_size: config.websocketMaxMessageSize,
     max_body_size: config.maxBodySize,
+    max_audio_size: config.maxAudioSize,
+    max_audio_duration: config.maxAudioDuration,
     max_unsent_bytes: config.websocketMaxBuffer,
     messages_per_second: config.websocketMessageRate,
     message_burst: config.websocketMessageBurst,

@@ -1,6 +1,7 @@
 import { ApiError, MESSAGE_TYPE, SERVER_FRAMES } from '@llmgine/protocol';
 import type { z } from 'zod';
 import { fieldErrors } from '../validation.ts';
+import { audioBeginHandler, audioEndHandler } from './audio.ts';
 import { cancelHandler, commandHandler } from './command.ts';
 import { getEngineTypesHandler, linkEngineHandler, unlinkEngineHandler } from './engines.ts';
 import { eventHandler } from './event.ts';
@@ -27,6 +28,8 @@ const CORE_HANDLERS: readonly MessageHandler[] = [
   historyHandler,
   claimRequestHandler,
   serverResponseHandler,
+  audioBeginHandler,
+  audioEndHandler,
 ];
 
 /** A message type that somebody added: what is sent, and what is answered where that is declared. */

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
-import type { SessionKey, SessionRow } from '../storage/types.ts';
+import type { FileRow, SessionKey, SessionRow } from '../storage/types.ts';
 
 /** A frame that the server sends. */
 export interface OutgoingFrame {
@@ -33,6 +33,14 @@ export interface ConnectionEvents {
   ): void;
 }
 
+/** The recordings that a connection sends, one at a time. */
+export interface ConnectionAudio {
+  /** The frames that follow are its bytes. When it fails later, the message of this id is answered with the error. */
+  begin(mimeType: string, messageId: MessageId | undefined, signal: AbortSignal): Promise<void>;
+  /** Resolves when the recording is kept; what fails, or is aborted by the signal, leaves nothing. */
+  end(signal: AbortSignal): Promise<FileRow>;
+}
+
 /** One WebSocket connection, as handlers see it. */
 export interface ClientConnection {
   readonly id: string;
@@ -45,6 +53,7 @@ export interface ClientConnection {
   /** From now on frames that were not asked for may be sent. */
   acceptServerFrames(): void;
   readonly events: ConnectionEvents;
+  readonly audio: ConnectionAudio;
 }
 
 export interface HandlerContext {

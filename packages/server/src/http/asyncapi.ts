@@ -22,6 +22,10 @@ repeats the \`message_id\` of its request. An \`error\` can answer every frame a
 
 Frames that were not asked for come only after \`hello\`, \`subscribe\` or \`command\`.
 
+Binary messages are the bytes of a recording, in as many as one likes: they come between \`audio_begin\` and \`audio_end\`.
+A recording that cannot be taken is told at once, with an \`error\` that repeats the \`message_id\` of its \`audio_begin\`;
+what comes of it until \`audio_end\` is dropped. A connection that closes before leaves nothing of it.
+
 A browser, which cannot set headers, offers its credential as the subprotocol \`llmgine.bearer.TOKEN\` beside
 \`llmgine.v1\`.`;
 

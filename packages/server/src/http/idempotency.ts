@@ -34,12 +34,14 @@ export type Keep<Body> = (answer: CallAnswer<Body>) => IdempotencyRecord | undef
 /**
  * Answers a call with what `act` gives, or, where its key was used before, with what it gave then. `act` MUST write the
  * record that `keep` makes in the transaction of what it does, and throw when that is refused with `idempotency_exists`.
+ * `bodyHash` is asked for a body that is no JSON.
  */
 export async function answerOnce<Body extends Json>(
   services: Pick<Services, 'sessions'>,
   request: FastifyRequest,
   reply: FastifyReply,
   act: (keep: Keep<Body>) => Promise<CallAnswer<Body>>,
+  bodyHash: () => string = () => hashOf(canonicalJson(request.body)),
 ): Promise<Body> {
   const key = idempotencyKey(request.raw.headers);
   if (key === undefined) return send(reply, await act(() => undefined));
@@ -47,11 +49,15 @@ export async function answerOnce<Body extends Json>(
   const call = {
     scope: { tenantId: principal.tenantId, ownerId: principal.id },
     key: `${placeOf(request)} ${key}`,
-    bodyHash: createHash('sha256').update(canonicalJson(request.body)).digest('base64url'),
+    bodyHash: bodyHash(),
   };
   const { replayed, ...answer } = await services.sessions.idempotency.run<Body>(call, act);
   if (replayed) void reply.header('idempotency-replayed', 'true');
   return send(reply, answer);
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }
 
 function send<Body>(reply: FastifyReply, { status, headers = {}, body }: CallAnswer<Body>): Body {

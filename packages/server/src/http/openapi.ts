@@ -25,6 +25,7 @@ const TAGS = [
   { name: 'runs', description: 'Commands, and how they went' },
   { name: 'requests', description: 'What runs ask people, and their answers' },
   { name: 'events', description: 'What happens in a session' },
+  { name: 'files', description: 'Recordings of a session' },
   { name: 'health', description: 'Probes; open to everybody' },
   { name: 'meta', description: 'The server itself' },
 ];

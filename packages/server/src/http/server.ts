@@ -17,6 +17,7 @@ import { registerCommands } from './routes/commands.ts';
 import { registerDocs } from './routes/docs.ts';
 import { registerEngines } from './routes/engines.ts';
 import { registerEvents } from './routes/events.ts';
+import { registerFiles } from './routes/files.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInfo } from './routes/info.ts';
 import { registerMessages } from './routes/messages.ts';
@@ -107,6 +108,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerRequests(app, services);
   registerEvents(app, services, streams);
   registerMessages(app, services);
+  await registerFiles(app, services);
   registerWebSocket(app);
   registerInfo(app, services);
   registerMetrics(app, services);

@@ -13,6 +13,11 @@ const BLOCKED_MS = 60_000;
 /** How long a call with an `Idempotency-Key` can be repeated, at least. */
 const KEPT_ANSWERS_MS = 24 * 60 * 60 * 1000;
 
+/** Files that nobody has written to for so long are left over. */
+const STALE_FILES_MS = 60 * 60 * 1000;
+/** Pieces of files at once; one is as large as many events. */
+const FILE_SLICE = 64;
+
 const NEVER = Number.POSITIVE_INFINITY;
 
 export interface HousekeepingOptions {
@@ -38,7 +43,7 @@ interface Chore {
 }
 
 /**
- * Removes what has had its time: deltas of completed messages, old events, old answers. One timer for whatever is due
+ * Removes what has had its time: deltas of completed messages, old events, old answers, files that were removed or never completed. One timer for whatever is due
  * next, and none when nothing is there; several processes may do it side by side.
  */
 export class Housekeeping {
@@ -46,6 +51,7 @@ export class Housekeeping {
   readonly #compaction: Chore;
   readonly #pruning: Chore;
   readonly #answers: Chore;
+  readonly #files: Chore;
   #newestAnswer = 0;
   #timer: NodeJS.Timeout | null = null;
   #armed = NEVER;
@@ -72,6 +78,11 @@ export class Housekeeping {
         const due = this.#newestAnswer + KEPT_ANSWERS_MS;
         return due > clock.now() ? due : null;
       },
+    );
+    this.#files = chore(
+      'purge files',
+      () => storage.files.purge(clock.now() - STALE_FILES_MS, FILE_SLICE),
+      async () => after(await storage.files.nextPurge(), STALE_FILES_MS),
     );
   }
 
@@ -122,9 +133,19 @@ export class Housekeeping {
     if (this.#answers.due === NEVER) this.#plan(this.#answers, this.#newestAnswer + KEPT_ANSWERS_MS);
   }
 
+  /** A file was begun; whoever writes it may die. */
+  noticeFile(): void {
+    if (this.#files.due === NEVER) this.#plan(this.#files, this.#options.clock.now() + STALE_FILES_MS);
+  }
+
+  /** A file was removed; its bytes are there still. */
+  noticeRemovedFile(): void {
+    this.#plan(this.#files, 0);
+  }
+
   get #chores(): readonly Chore[] {
     const { retentionMs } = this.#options;
-    return [this.#compaction, ...(retentionMs > 0 ? [this.#pruning] : []), this.#answers];
+    return [this.#compaction, ...(retentionMs > 0 ? [this.#pruning] : []), this.#answers, this.#files];
   }
 
   #plan(chore: Chore, at: number): void {

@@ -33,6 +33,7 @@ import { toRequest } from './request-view.ts';
 import { toRun } from './run-view.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { Touches } from './touches.ts';
+import { toSessionUsage } from './usage-view.ts';
 
 /** What makes the engine that a session is created with. */
 export interface SessionEngines {
@@ -166,6 +167,9 @@ export class SessionService {
       headSeq: events.length,
       lastInteractionAt: session.createdAt,
       unfinishedRuns: 0,
+      usage: null,
+      steps: 0,
+      elapsedMs: 0,
     };
     this.#tell((callbacks) => callbacks.onCreated?.(row));
     return row;
@@ -268,6 +272,16 @@ export class SessionService {
     this.#housekeeping.noticeEvents(events, streamed);
   }
 
+  /** A file was begun in a session. */
+  fileBegun(): void {
+    this.#housekeeping.noticeFile();
+  }
+
+  /** A file of a session was removed. */
+  fileRemoved(): void {
+    this.#housekeeping.noticeRemovedFile();
+  }
+
   #closed(key: SessionKey, reason: 'deleted' | 'expired'): void {
     this.#options.cluster.announce({ kind: 'session_closed', sessionId: key.sessionId, reason });
     this.#tell((callbacks) => callbacks.onClosed?.(key, reason));
@@ -295,6 +309,7 @@ export class SessionService {
       status: this.status(row),
       created_at: new Date(row.createdAt).toISOString(),
       last_interaction_at: new Date(row.lastInteractionAt).toISOString(),
+      ...(row.steps === 0 && row.usage === null ? {} : { usage: toSessionUsage(row) }),
       ...(row.name === null ? {} : { name: row.name }),
       ...(Object.keys(row.metadata).length === 0 ? {} : { metadata: row.metadata }),
     };

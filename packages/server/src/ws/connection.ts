@@ -8,6 +8,7 @@ import type { OutgoingFrame } from '../handlers/types.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
+import { AudioInput, type AudioTarget } from './audio-input.ts';
 import { Dispatch, type DispatchTarget } from './dispatch.ts';
 import { EventStream, type FrameWriter } from './event-stream.ts';
 import type { MessageRate } from './message-rate.ts';
@@ -15,6 +16,10 @@ import { bytesTaken } from './socket-bytes.ts';
 import type { Watched } from './watch.ts';
 
 const TEXT = { binary: false } as const;
+/** Why a socket is not read; as long as there is any reason, it is not. */
+const PAUSES = { handlers: 1, audio: 2, rate: 4 } as const;
+type Pause = keyof typeof PAUSES;
+const STRAY_AUDIO = 'Binary messages are the bytes of a recording: they come after audio_begin';
 
 /** Who is told what happens to a connection; the same for all. */
 export interface ConnectionOwner {
@@ -36,7 +41,7 @@ export interface ConnectionOptions {
   readonly owner: ConnectionOwner;
 }
 
-export class Connection implements DispatchTarget, FrameWriter, Watched {
+export class Connection implements DispatchTarget, AudioTarget, FrameWriter, Watched {
   readonly id = `conn_${randomBytes(9).toString('base64url')}`;
   readonly principal: Principal;
   readonly key: SessionKey;
@@ -49,11 +54,14 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
   readonly #dispatch: Dispatch;
   // Most sockets are idle most of the time: what an idle one does not need is made when it is needed.
   #events: EventStream | null = null;
+  #audio: AudioInput | null = null;
+  #throttle: NodeJS.Timeout | null = null;
   #logger: Logger | null = null;
   #acceptsServerFrames = false;
   #closeCode: CloseCode | undefined;
   #stopped = false;
-  #paused = false;
+  /** Bits of `PAUSES`. */
+  #paused = 0;
   #unanswered = 0;
   #bytesRead = 0;
 
@@ -94,6 +102,14 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
       if (this.#stopped) this.#events.close();
     }
     return this.#events;
+  }
+
+  get audio(): AudioInput {
+    if (!this.#audio) {
+      this.#audio = new AudioInput(this.#owner.services.files, this);
+      if (this.#stopped) this.#audio.close();
+    }
+    return this.#audio;
   }
 
   /** Where the client can resume, or null when it follows nothing. */
@@ -164,7 +180,7 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
     this.#closeCode = code;
     this.#stop();
     // The answer of the peer has to be read.
-    this.resumeReading();
+    this.#resume(~0);
     this.#ws.close(code, reason);
   }
 
@@ -187,15 +203,41 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
     this.close(CLOSE_CODES.TOO_SLOW, 'too slow, resume');
   }
 
-  pauseReading(): void {
-    this.#paused = true;
-    this.#ws.pause();
+  pauseReading(why: Pause = 'handlers'): void {
+    if (this.#closeCode !== undefined) return;
+    if (this.#paused === 0) this.#ws.pause();
+    this.#paused |= PAUSES[why];
   }
 
-  resumeReading(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#ws.resume();
+  resumeReading(why: Pause = 'handlers'): void {
+    this.#resume(PAUSES[why]);
+  }
+
+  pauseAudio(): void {
+    this.pauseReading('audio');
+  }
+
+  resumeAudio(): void {
+    this.resumeReading('audio');
+  }
+
+  #resume(reasons: number): void {
+    if (this.#paused === 0) return;
+    this.#paused &= ~reasons;
+    if (this.#paused === 0) this.#ws.resume();
+  }
+
+  takeAudio(bytes: Buffer): void {
+    if (this.#audio?.write(bytes)) return;
+    // It belongs to nothing, so it is a message like others.
+    if (this.#rate && !this.#rate.take()) this.#overRate(this.#rate, '');
+    else {
+      this.#dispatch.refuse('', new ApiError('INVALID_MESSAGE_TYPE', STRAY_AUDIO));
+    }
+  }
+
+  audioFailed(error: ApiError, messageId: MessageId | undefined): void {
+    this.#dispatch.fail(error, messageId, 'audio_begin');
   }
 
   ping(): void {
@@ -207,7 +249,7 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
   /** Any byte is a sign of life: a large message may take longer than the heartbeat. Nobody hears one while not reading. */
   get unanswered(): number {
     const { bytesRead } = this.#socket;
-    if (bytesRead !== this.#bytesRead || this.#paused) this.#unanswered = 0;
+    if (bytesRead !== this.#bytesRead || this.#paused !== 0) this.#unanswered = 0;
     this.#bytesRead = bytesRead;
     return this.#unanswered;
   }
@@ -218,11 +260,22 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#closeCode !== undefined) return;
-    const text = isBinary ? '' : data.toString();
+    if (isBinary) {
+      this.#slowDown(this.#rate?.spend((data as Buffer).length) ?? 0);
+      this.#dispatch.receiveAudio(data as Buffer);
+      return;
+    }
+    const text = data.toString();
     if (this.#rate && !this.#rate.take()) this.#overRate(this.#rate, text);
-    else if (isBinary)
-      this.#dispatch.refuse('', new ApiError('INVALID_MESSAGE_TYPE', 'Binary messages mean nothing here'));
     else this.#dispatch.receive(text);
+  }
+
+  /** Reads nothing for so long. */
+  #slowDown(seconds: number): void {
+    if (seconds === 0) return;
+    this.pauseReading('rate');
+    if (this.#throttle) clearTimeout(this.#throttle);
+    this.#throttle = setTimeout(() => this.resumeReading('rate'), seconds * 1000);
   }
 
   #overRate(rate: MessageRate, text: string): void {
@@ -246,6 +299,8 @@ export class Connection implements DispatchTarget, FrameWriter, Watched {
     this.#stopped = true;
     this.#events?.close();
     this.#dispatch.close();
+    this.#audio?.close();
+    if (this.#throttle) clearTimeout(this.#throttle);
   }
 
   /** The library answers a violation of the protocol by itself: it closes with 1002, 1007, 1008 or 1009. */

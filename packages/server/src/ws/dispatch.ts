@@ -9,12 +9,16 @@ import { type Task, Turn } from './turn.ts';
 
 /** Frames that may wait for handlers; then the socket is not read any more. What was read already still counts. */
 const MAX_WAITING = 64;
+/** The same for bytes of audio. */
+const MAX_WAITING_AUDIO = 262_144;
 
 /** What dispatch needs of the connection. */
 export interface DispatchTarget extends ClientConnection {
   readonly key: SessionKey;
   readonly logger: Logger;
   sendReply(messageId: MessageId | undefined, type: string, data: object): void;
+  /** A frame of audio has its turn. */
+  takeAudio(bytes: Buffer): void;
   pauseReading(): void;
   resumeReading(): void;
 }
@@ -22,7 +26,8 @@ export interface DispatchTarget extends ClientConnection {
 export class Dispatch {
   readonly #services: Services;
   readonly #target: DispatchTarget;
-  readonly #waiting: Task[] = [];
+  readonly #waiting: (Task | Buffer)[] = [];
+  #waitingAudio = 0;
   /** Turns that are not done. At most one of them is of an ordered handler. */
   readonly #turns = new Set<Turn>();
   /** An ordered handler has its turn. */
@@ -50,9 +55,21 @@ export class Dispatch {
     }
   }
 
+  /** Bytes of audio have come: they wait for the handlers before them, too. Never throws. */
+  receiveAudio(bytes: Buffer): void {
+    if (this.#closed) return;
+    if (this.#busy) {
+      this.#waiting.push(bytes);
+      this.#waitingAudio += bytes.length;
+      this.#pause();
+    } else {
+      this.#target.takeAudio(bytes);
+    }
+  }
+
   /** Answers a frame with an error instead of handling it. */
   refuse(text: string, error: ApiError): void {
-    this.#fail(error, salvageMessageId(text), 'frame');
+    this.fail(error, salvageMessageId(text), 'frame');
   }
 
   /** Frames that wait are dropped, handlers that run are told. */
@@ -60,6 +77,7 @@ export class Dispatch {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting.length = 0;
+    this.#waitingAudio = 0;
     for (const turn of this.#turns) turn.stop(new Error('the connection is closed'));
   }
 
@@ -74,13 +92,13 @@ export class Dispatch {
       }
       return { handler, data: parseWith(handler.schema, envelope.data, 'data', 'data'), messageId };
     } catch (error) {
-      this.#fail(error, messageId ?? salvageMessageId(text), 'frame');
+      this.fail(error, messageId ?? salvageMessageId(text), 'frame');
       return undefined;
     }
   }
 
   get #full(): boolean {
-    return this.#waiting.length + this.#turns.size >= MAX_WAITING;
+    return this.#waiting.length + this.#turns.size >= MAX_WAITING || this.#waitingAudio > MAX_WAITING_AUDIO;
   }
 
   #pause(): void {
@@ -92,19 +110,29 @@ export class Dispatch {
   }
 
   /** Runs a handler and those that wait behind it; handlers that need no waiting cost no promise. */
-  #runInTurn(first: Task): void {
-    for (let task: Task | undefined = first; task; task = this.#waiting.shift()) {
+  #runInTurn(first: Task | Buffer): void {
+    for (let task: Task | Buffer | undefined = first; task; task = this.#next()) {
+      if (Buffer.isBuffer(task)) {
+        this.#target.takeAudio(task);
+        continue;
+      }
       const running = this.#run(task);
       if (!running) continue;
       this.#busy = true;
       void running.then(() => {
         this.#busy = false;
-        const next = this.#waiting.shift();
+        const next = this.#next();
         if (next) this.#runInTurn(next);
         this.#resume();
       });
       return;
     }
+  }
+
+  #next(): Task | Buffer | undefined {
+    const next = this.#waiting.shift();
+    if (Buffer.isBuffer(next)) this.#waitingAudio -= next.length;
+    return next;
   }
 
   /** Undefined when the handler is done already. The promise never rejects. */
@@ -117,7 +145,7 @@ export class Dispatch {
       if (result instanceof Promise) return this.#finish(turn, result);
       turn.reply(result);
     } catch (error) {
-      this.#fail(error, task.messageId, handler.type);
+      this.fail(error, task.messageId, handler.type);
     }
     return undefined;
   }
@@ -127,14 +155,14 @@ export class Dispatch {
     try {
       turn.reply(await turn.within(work, this.#services.config.values.handlerTimeout));
     } catch (error) {
-      if (!this.#closed) this.#fail(error, turn.task.messageId, turn.task.handler.type);
+      if (!this.#closed) this.fail(error, turn.task.messageId, turn.task.handler.type);
     } finally {
       this.#turns.delete(turn);
     }
   }
 
   /** Tells the client in the words of the error table; what it may not see goes to the log only. */
-  #fail(error: unknown, messageId: MessageId | undefined, where: string): void {
+  fail(error: unknown, messageId: MessageId | undefined, where: string): void {
     const known = error instanceof ApiError;
     const apiError = known ? error : new ApiError('WEBSOCKET_ERROR');
     this.#services.metrics.error(apiError.code);

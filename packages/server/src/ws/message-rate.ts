@@ -1,4 +1,7 @@
-/** How fast clients may send: every frame takes a token of its connection and one of its principal. */
+/**
+ * How fast clients may send: every frame takes a token of its connection and one of its principal. Audio is counted in
+ * bytes, by buckets of its own; it is never refused, but read no faster.
+ */
 import type { ConfigValues } from '../config.ts';
 import type { Principal } from '../security/principal.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
@@ -7,21 +10,37 @@ import { TokenBucket } from './token-bucket.ts';
 /** Frames over the rate that are answered with an error before the connection is closed; one more each second. */
 const STRIKES = 10;
 
+/** Bytes of audio that count as much as a message. */
+const AUDIO_BYTES = 65_536;
+/** What the smallest frame of audio costs. */
+const MIN_AUDIO_BYTES = 256;
+
+interface Buckets {
+  readonly messages: TokenBucket;
+  readonly audio: TokenBucket;
+}
+
 /** The rate of one connection. */
 export class MessageRate {
-  readonly #own: TokenBucket;
-  readonly #shared: TokenBucket;
+  readonly #own: Buckets;
+  readonly #shared: Buckets;
   /** Most connections never need it. */
   #strikes: TokenBucket | null = null;
 
-  constructor(own: TokenBucket, shared: TokenBucket) {
+  constructor(own: Buckets, shared: Buckets) {
     this.#own = own;
     this.#shared = shared;
   }
 
   /** Whether one more frame may come now. */
   take(): boolean {
-    return this.#own.take() && this.#shared.take();
+    return this.#own.messages.take() && this.#shared.messages.take();
+  }
+
+  /** Counts a frame of audio; returns the seconds to wait before more of it is read. */
+  spend(bytes: number): number {
+    const tokens = Math.max(bytes, MIN_AUDIO_BYTES) / AUDIO_BYTES;
+    return Math.max(this.#own.audio.spend(tokens), this.#shared.audio.spend(tokens));
   }
 
   /** Counts a frame that was too many; false when there have been too many of those. */
@@ -32,7 +51,7 @@ export class MessageRate {
 }
 
 interface PrincipalUse {
-  readonly bucket: TokenBucket;
+  readonly buckets: Buckets;
   connections: number;
 }
 
@@ -55,12 +74,12 @@ export class MessageRates {
     const id = idOf(principal);
     let use = this.#principals.get(id);
     if (!use) {
-      use = { bucket: new TokenBucket(this.#rate, this.#burst), connections: 0 };
+      use = { buckets: this.#buckets(), connections: 0 };
       this.#principals.set(id, use);
     }
     use.connections++;
     this.#idle.delete(id);
-    return new MessageRate(new TokenBucket(this.#rate, this.#burst), use.bucket);
+    return new MessageRate(this.#buckets(), use.buckets);
   }
 
   /** A connection that has joined is closed. */
@@ -73,6 +92,13 @@ export class MessageRates {
   close(): void {
     this.#principals.clear();
     this.#idle.clear();
+  }
+
+  #buckets(): Buckets {
+    return {
+      messages: new TokenBucket(this.#rate, this.#burst),
+      audio: new TokenBucket(this.#rate, this.#burst),
+    };
   }
 }
 

@@ -12,11 +12,22 @@ export class TokenBucket {
   }
 
   take(): boolean {
-    const now = performance.now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate);
-    this.#at = now;
+    this.#fill();
     if (this.#tokens < 1) return false;
     this.#tokens--;
     return true;
+  }
+
+  /** Takes so many, also when they are not there yet; returns the seconds until they are. */
+  spend(tokens: number): number {
+    this.#fill();
+    this.#tokens -= tokens;
+    return Math.max(0, -this.#tokens / this.#rate);
+  }
+
+  #fill(): void {
+    const now = performance.now();
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate);
+    this.#at = now;
   }
 }

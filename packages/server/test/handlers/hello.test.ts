@@ -20,6 +20,8 @@ const CORE = [
   'history',
   'claim_request',
   'server_response',
+  'audio_begin',
+  'audio_end',
 ];
 
 test('hello is answered with what the server is and can do', async () => {

@@ -24,6 +24,8 @@ const BIG = [
   'runs',
   'requests',
   'idempotency',
+  'files',
+  'file_pieces',
 ];
 /** They hold only the few rows that are asked for, so reading them from end to end is what is meant. */
 const SMALL_INDICES = [
@@ -36,7 +38,7 @@ const SMALL_INDICES = [
   'messages_to_compact',
 ];
 /** Read from one end, as far as the limit goes. */
-const ORDERED_INDICES = ['sessions_at_rest', 'requests_due', 'idempotency_by_age'];
+const ORDERED_INDICES = ['sessions_at_rest', 'requests_due', 'idempotency_by_age', 'files_unfinished'];
 /** Where rows are looked up that were found elsewhere, and tables that are small. */
 const ONE_BY_ONE = ['sessions_key', 'sessions_pkey', 'owners_key', 'Function Scan', 'CTE Scan', 'Seq Scan'];
 
@@ -186,5 +188,10 @@ async function fill({ query }: TestDatabase): Promise<void> {
     from events where seq <= 10`);
   await query(`insert into idempotency (tenant_id, owner_id, idempotency_key, body_hash, created_at, response)
     select tenant_id, owner_id, 'key-' || position, 'h', position, '{}' from sessions`);
+  await query(`insert into files (session, created_at, written_at, completed_at, size, room, file_id, mime_type)
+    select session, 1, 1, case when session > 490 then null else 1 end, 2, 2, 'file-' || seq, 'audio/wav'
+    from events where seq <= 10`);
+  await query(`insert into file_pieces (session, start, file_id, bytes)
+    select session, start, file_id, 'x' from files, generate_series(0, 1) as start`);
   await query('analyze');
 }

@@ -21,6 +21,7 @@ import {
   startedRun,
 } from '../../../../tests/contracts/storage/fixtures.ts';
 import type { IdempotencyRecord, SessionKey, Storage } from '../../src/storage/types.ts';
+import { useFiles } from './file-use.ts';
 
 const answer = (idempotencyKey: string): IdempotencyRecord => ({
   ...OWNER,
@@ -124,6 +125,7 @@ async function cleanUp(storage: Storage, session: SessionKey): Promise<void> {
   await storage.pruneEvents(NO_LIMIT, 10);
   await storage.nextPrune();
   await storage.pruneIdempotency(2, 1);
+  await useFiles(storage, session);
   await storage.deleteSession(session, answer('deleted'));
   await storage.expireSessions(1001, 10);
   await storage.nextExpiry();

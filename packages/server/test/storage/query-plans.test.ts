@@ -14,12 +14,13 @@ import {
   startedRun,
 } from '../../../../tests/contracts/storage/fixtures.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
+import { useFiles } from './file-use.ts';
 import { temporaryFolder } from './folder.ts';
 
 /** Indices that hold only the few rows that are asked for, so reading one from end to end is what is meant. */
 const SMALL_INDICES = ['runs_queued', 'runs_running', 'sessions_deleted'];
 /** Read from one end, as far as the limit goes. */
-const ORDERED_INDICES = ['sessions_at_rest', 'messages_to_compact', 'requests_due'];
+const ORDERED_INDICES = ['sessions_at_rest', 'messages_to_compact', 'requests_due', 'files_unfinished'];
 /** Made from the few rows of `runs_queued`. */
 const SMALL_SORTS = ['queued'];
 
@@ -82,6 +83,7 @@ it('no query reads a whole table or sorts what an index has in order', async () 
   await storage.nextRun(session);
   await storage.countUnfinishedRuns(session, 100);
   await storage.unfinishedRunIds(session);
+  await useFiles(storage, session);
   await storage.purge(1);
   await storage.close();
 

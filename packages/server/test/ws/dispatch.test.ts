@@ -124,6 +124,7 @@ describe('reading stops while 64 frames wait', () => {
       key: keyOf(LOCAL_OPERATOR, id),
       logger: app.services.logger,
       sendReply: (_id: unknown, type: string) => void replies.push(type),
+      takeAudio: (bytes: Buffer) => void replies.push(`${bytes.length} bytes`),
       pauseReading: () => void calls.push('pause'),
       resumeReading: () => void calls.push('resume'),
     } as unknown as DispatchTarget;
@@ -145,6 +146,23 @@ describe('reading stops while 64 frames wait', () => {
     gate.open();
     await vi.waitFor(() => expect(calls.at(-1)).toBe('resume'));
     expect(replies).toHaveLength(1 + 163);
+  });
+
+  test('or much audio, which has its turn like others', async () => {
+    const { dispatch, send, gate, calls, replies } = await dispatchAlone();
+    dispatch.receiveAudio(Buffer.alloc(1_000_000));
+    send('hold');
+    dispatch.receiveAudio(Buffer.alloc(200_000));
+    send('get_engine_types');
+    expect(calls).toEqual([]);
+    dispatch.receiveAudio(Buffer.alloc(100_000));
+    expect(calls).toEqual(['pause']);
+    send('ping');
+    gate.open();
+    await vi.waitFor(() => expect(calls.at(-1)).toBe('resume'));
+    const [first, pong, held, ...rest] = replies;
+    expect([first, pong, held === 'pong']).toEqual(['1000000 bytes', 'pong', false]);
+    expect(rest).toEqual(['200000 bytes', 'engine_types', '100000 bytes']);
   });
 
   test('of handlers that do not wait for others', async () => {

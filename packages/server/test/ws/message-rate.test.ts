@@ -50,6 +50,25 @@ describe('by the clock', () => {
     expect(takeAll(all.join(OPERATOR)!)).toBe(20);
   });
 
+  test('audio has a rate of its own, in bytes: what is over it is to be waited for', () => {
+    const all = rates();
+    const [first, second] = [all.join(OPERATOR), all.join(OPERATOR)];
+    // Twenty times 64 kB at once, then ten of them a second.
+    expect(first!.spend(19 * 65_536)).toBe(0);
+    expect(first!.spend(6 * 65_536)).toBeCloseTo(0.5);
+    expect(second!.spend(1)).toBeCloseTo(0.5, 2);
+    expect(takeAll(first!)).toBe(20);
+    vi.advanceTimersByTime(1000);
+    expect(first!.spend(65_536)).toBe(0);
+  });
+
+  test('frames of audio of no size cost something', () => {
+    const rate = rates().join(OPERATOR)!;
+    let frames = 0;
+    while (frames < 100_000 && rate.spend(0) === 0) frames++;
+    expect(frames).toBe(20 * 256);
+  });
+
   test('callers on the same machine have no limit', () => {
     expect(rates().join(LOCAL_OPERATOR)).toBeNull();
   });

@@ -19,14 +19,21 @@ export function registerBodies(app: HttpApp): void {
   });
 }
 
-/** JSON on the wire is UTF-8 (RFC 8259), and it is not unpacked here: a small body could become a huge one. */
-function foreignEncoding(headers: IncomingHttpHeaders): HttpProblem | undefined {
+/** Bodies are not unpacked: a small one could become a huge one. */
+export function foreignCoding(headers: IncomingHttpHeaders): HttpProblem | undefined {
   const coding = headers['content-encoding'] ?? 'identity';
   if (coding.toLowerCase() !== 'identity') {
     return new HttpProblem('UNSUPPORTED_MEDIA_TYPE', 'The body must not be compressed', {
       headers: { 'accept-encoding': 'identity' },
     });
   }
+  return undefined;
+}
+
+/** JSON on the wire is UTF-8 (RFC 8259). */
+function foreignEncoding(headers: IncomingHttpHeaders): HttpProblem | undefined {
+  const foreign = foreignCoding(headers);
+  if (foreign) return foreign;
   const charset = CHARSET.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   if (/^(?:utf-?8|us-ascii)$/i.test(charset)) return undefined;
   return new HttpProblem('UNSUPPORTED_MEDIA_TYPE', 'The body must be encoded in UTF-8');

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { badRequest, HttpProblem } from '../problem.ts';
 import { endWithProblem, newRequestId } from '../raw-problem.ts';
 import { isMidAnswer } from '../unfinished-answers.ts';
+import { isUploading } from '../uploads.ts';
 
 const REQUEST_LINE = /^[A-Za-z-]{1,32} \S+ HTTP\/1\.[01]\r?\n/;
 const METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
@@ -38,6 +39,7 @@ export function createClientErrorHandler(logger: Logger): {
 
   return {
     onClientError(error, socket) {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUploading(socket)) return;
       if (error.code === 'ECONNRESET') socket.destroy();
       else refuse(socket, toProblem(error));
     },

@@ -7,7 +7,7 @@ import { problems } from '../responses.ts';
 import type { HttpApp } from '../types.ts';
 
 export function registerInfo(app: HttpApp, services: Services): void {
-  const { config, engines, messages, models, tools } = services;
+  const { config, engines, mcp, messages, models, tools } = services;
   app.get(
     '/api/info',
     {
@@ -25,6 +25,7 @@ export function registerInfo(app: HttpApp, services: Services): void {
       protocol_version: PROTOCOL_VERSION,
       // As events call it: `provider:model`, also where the name of the provider is enough to configure it.
       model: models.resolve().id,
+      model_providers: [...models.providers],
       engine_name: services.engineName,
       engine_types: [...engines.types],
       message_types: [...messages.types],
@@ -34,6 +35,7 @@ export function registerInfo(app: HttpApp, services: Services): void {
         response: response === null ? null : jsonSchema(response.schema),
       })),
       tools: [...tools.names],
+      mcp_servers: mcp.status().map(({ name, status, tools: count }) => ({ name, status, tools: count })),
       capabilities: [...CAPABILITIES],
       limits: limitsOf(config.values),
     }),

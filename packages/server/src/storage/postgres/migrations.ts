@@ -2,11 +2,15 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { migrateToLatest } from '../migrate.ts';
 import { createFirstTables } from './migrations/0001-sessions.ts';
+import { addUsage } from './migrations/0002-usage.ts';
+import { addFiles } from './migrations/0003-files.ts';
 import type { Schema } from './schema.ts';
 
 /** In their order; a released one never changes. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001_sessions': { up: createFirstTables },
+  '0002_usage': { up: addUsage },
+  '0003_files': { up: addFiles },
 };
 
 /** Any number that is the same in every process; locks of other programs on the same database have others. */

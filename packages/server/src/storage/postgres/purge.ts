@@ -1,8 +1,19 @@
 import { sql } from 'kysely';
 import type { Database, Sql } from './database.ts';
 
-/** What belongs to a session. */
-const PARTS = ['events', 'event_ids', 'messages', 'runs', 'requests', 'session_metadata'] as const;
+/** What belongs to a session. Files come before their pieces: who still writes to one is refused from then on. */
+const PARTS = [
+  'events',
+  'event_ids',
+  'messages',
+  'runs',
+  'requests',
+  'session_metadata',
+  'files',
+  'file_pieces',
+] as const;
+/** Of files; one is as large as many rows of other kinds. */
+const MAX_PIECES = 64;
 
 /** Removes what deleted sessions have left, in slices, so that no transaction is long. */
 export class Purge {
@@ -18,7 +29,10 @@ export class Purge {
       let left = limit;
       for (let session = await next(db); session !== undefined; session = await next(db)) {
         for (const part of PARTS) {
-          if (left > 0) left -= await remove(db, part, session, left);
+          const most = part === 'file_pieces' ? Math.min(left, MAX_PIECES) : left;
+          const removed = most > 0 ? await remove(db, part, session, most) : 0;
+          if (removed === MAX_PIECES && part === 'file_pieces') return true;
+          left -= removed;
         }
         // The row of the session goes last, so that what is left of it is found again.
         if (left === 0) return true;

@@ -6,6 +6,7 @@ import type { LogEvent } from '../log-event.ts';
 import type {
   Append,
   AppendOutcome,
+  DayUse,
   EventPage,
   IdempotencyRecord,
   Lease,
@@ -28,6 +29,7 @@ import { Counters } from './counters.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { isTransient, openReason, toApiError } from './errors.ts';
 import { Events } from './events.ts';
+import { Files } from './files.ts';
 import { Idempotency } from './idempotency.ts';
 import { ProcessLease } from './lease.ts';
 import { Messages } from './messages.ts';
@@ -38,6 +40,7 @@ import { Retention } from './retention.ts';
 import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
 import { Sessions } from './sessions.ts';
+import { readDay } from './usage-days.ts';
 
 /** Making an index of a large table is no query like others. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
@@ -107,6 +110,7 @@ export class PostgresStorage implements Storage {
   readonly description: string;
   readonly lease: Lease;
   boot: number;
+  readonly files: Files;
   readonly #database: Database;
   /** For what everything else depends on. */
   readonly #own: Database;
@@ -143,6 +147,10 @@ export class PostgresStorage implements Storage {
     this.#events = new Events(database.sql);
     this.#messages = new Messages(database);
     this.#idempotency = new Idempotency(database.sql);
+    this.files = new Files(database, {
+      run: (work) => this.#do(work),
+      again: (work) => this.#again(work),
+    });
     this.#appends = new Appends(own);
   }
 
@@ -291,6 +299,10 @@ export class PostgresStorage implements Storage {
 
   async nextPrune(): Promise<number | null> {
     return this.#again(() => this.#retention.nextPrune());
+  }
+
+  async usageOn(scope: Scope, day: string): Promise<DayUse | null> {
+    return this.#again(() => readDay(this.#database.sql, scope, day));
   }
 
   async getIdempotency(scope: Scope, idempotencyKey: string): Promise<IdempotencyRecord | null> {

@@ -4,6 +4,7 @@ import type { LogEvent } from '../log-event.ts';
 import type {
   Append,
   AppendOutcome,
+  DayUse,
   EventPage,
   IdempotencyRecord,
   MessagePage,
@@ -19,11 +20,13 @@ import type {
   Snapshot,
   Storage,
 } from '../types.ts';
+import { toDayUse } from '../usage-day-row.ts';
 import { Appends } from './append.ts';
 import { Counters } from './counters.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { isFull, toApiError } from './errors.ts';
 import { Events } from './events.ts';
+import { Files } from './files.ts';
 import { Idempotency } from './idempotency.ts';
 import { type Lock, lockDatabase, StorageInUseError } from './lock.ts';
 import { Messages } from './messages.ts';
@@ -36,6 +39,7 @@ import { Room } from './room.ts';
 import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
 import { Sessions } from './sessions.ts';
+import { UsageDays } from './usage-days.ts';
 import { Writes } from './writes.ts';
 
 export interface SqliteStorageOptions extends DatabaseOptions {
@@ -95,6 +99,7 @@ export async function startSqliteStorage(database: Database, parts: Parts): Prom
 export class SqliteStorage implements Storage {
   readonly description: string;
   readonly boot: number;
+  readonly files: Files;
   readonly #database: Database;
   readonly #room: Room;
   readonly #lock: Lock | null;
@@ -109,6 +114,7 @@ export class SqliteStorage implements Storage {
   readonly #requests: Requests;
   readonly #retention: Retention;
   readonly #idempotency: Idempotency;
+  readonly #usageDays: UsageDays;
   readonly #appends: Appends;
   #closed = false;
 
@@ -125,11 +131,12 @@ export class SqliteStorage implements Storage {
     this.#database = database;
     this.#counters = counters;
     const idempotency = new Idempotency(database);
-    const sessions = new Sessions(database, { counters, idempotency });
+    const days = new UsageDays(database);
+    const sessions = new Sessions(database, { counters, idempotency, days });
     const runs = new Runs(database, sessions);
     const events = new Events(database, sessions);
     const requests = new Requests(database, sessions);
-    const writes = new Writes(database, { counters, boot });
+    const writes = new Writes(database, { counters, boot, days });
     this.#sessions = sessions;
     this.#list = new SessionList(database, counters);
     this.#purge = new Purge(database);
@@ -139,6 +146,9 @@ export class SqliteStorage implements Storage {
     this.#requests = requests;
     this.#retention = new Retention(database);
     this.#idempotency = idempotency;
+    this.#usageDays = days;
+    const run = <Result>(work: () => Result): Result => this.#do(work);
+    this.files = new Files(database, { sessions, idempotency, room: parts.room, run });
     this.#appends = new Appends(database, { sessions, writes, idempotency, boot });
   }
 
@@ -287,6 +297,13 @@ export class SqliteStorage implements Storage {
 
   async nextPrune(): Promise<number | null> {
     return this.#do(() => this.#retention.nextPrune());
+  }
+
+  async usageOn(scope: Scope, day: string): Promise<DayUse | null> {
+    return this.#do(() => {
+      const row = this.#usageDays.get(scope, day);
+      return row ? toDayUse(row) : null;
+    });
   }
 
   async getIdempotency(scope: Scope, idempotencyKey: string): Promise<IdempotencyRecord | null> {
