@@ -1,72 +1,35 @@
-import type { MathNode } from 'mathjs';
 import { z } from 'zod';
 import type { ServerTool } from './types.ts';
+import type { Value } from './worker/calculator.ts';
+import { scriptOf } from './worker/script.ts';
+import { WorkerThread } from './worker/worker-thread.ts';
 
 const MAX_EXPRESSION = 500;
-
-/**
- * What an expression may call. Expressions come from a model, so from whoever talks to it, and they are calculated in
- * the thread that serves everybody: nothing is here that parses, defines, loops or allocates by the size of a number.
- */
-const FUNCTIONS: ReadonlySet<string> = new Set(
-  `abs acos acosh acot acoth acsc acsch add asec asech asin asinh atan atan2 atanh cbrt ceil cos cosh cot coth cross
-  csc csch cube det divide dot exp expm1 factorial fix floor gcd hypot inv lcm log log10 log1p log2 max mean median min
-  mod mode multiply norm nthRoot pow prod round sec sech sign sin sinh sqrt square std subtract sum tan tanh trace
-  transpose variance`.split(/\s+/),
-);
-
-const NODES: ReadonlySet<string> = new Set([
-  'ArrayNode',
-  'ConditionalNode',
-  'ConstantNode',
-  'FunctionNode',
-  'OperatorNode',
-  'ParenthesisNode',
-  'RelationalNode',
-  'SymbolNode',
-]);
-
-function check(node: MathNode): void {
-  if (!NODES.has(node.type))
-    throw new Error('only expressions of numbers, units and functions are calculated');
-  if (node.type === 'ConstantNode' && typeof (node as { value?: unknown }).value === 'string') {
-    throw new Error('texts are not calculated');
-  }
-  if (node.type !== 'FunctionNode') return;
-  const { fn } = node as { fn?: { name?: string; type?: string } };
-  const name = fn?.type === 'SymbolNode' ? (fn.name ?? '') : '';
-  if (!FUNCTIONS.has(name)) throw new Error(`there is no function ${JSON.stringify(name)}`);
-}
-
-async function loadCalculator(): Promise<(expression: string) => number | boolean | string> {
-  // Loaded with the first calculation: it is large, and most starts never calculate.
-  const { all, create } = await import('mathjs');
-  const math = create(all ?? {}, { predictable: true });
-  return (expression) => {
-    const root = math.parse(expression);
-    root.traverse(check);
-    const value: unknown = root.evaluate();
-    if (typeof value === 'function' || value === undefined) throw new Error('the expression has no value');
-    if (typeof value === 'boolean') return value;
-    // JSON has no NaN and no infinities.
-    if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-    return math.format(value as Parameters<typeof math.format>[0], { precision: 14 });
-  };
-}
-
-let calculator: ReturnType<typeof loadCalculator> | undefined;
 
 const parameters = z.object({
   expression: z.string().min(1).max(MAX_EXPRESSION).describe('For example 2 * (3 + 4)^2 or 12 inch to cm'),
 });
 
-export const calculateTool: ServerTool<typeof parameters> = {
-  name: 'calculate',
-  description: 'Calculates a mathematical expression and returns its value',
-  parameters,
-  idempotent: true,
-  async execute({ expression }) {
-    calculator ??= loadCalculator();
-    return { value: (await calculator)(expression) };
-  },
-};
+export type Calculator = WorkerThread<string, Value>;
+
+/** Whoever makes it closes it. */
+export function createCalculator(): Calculator {
+  return new WorkerThread({
+    task: 'the calculation',
+    script: scriptOf('calculator'),
+    limitMs: 1000,
+    memoryMb: 64,
+  });
+}
+
+export function createCalculateTool(calculator: Calculator): ServerTool<typeof parameters> {
+  return {
+    name: 'calculate',
+    description: 'Calculates a mathematical expression and returns its value',
+    parameters,
+    idempotent: true,
+    async execute({ expression }, { signal }) {
+      return { value: await calculator.run(expression, signal) };
+    },
+  };
+}

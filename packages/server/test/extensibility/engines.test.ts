@@ -192,7 +192,7 @@ test('a tool is called by ToolChatEngine with valid arguments, and its result re
     arguments: { city: 'Oslo' },
   });
   const { tools } = (await (await fetch(`${url}/api/info`)).json()) as { tools: string[] };
-  expect(tools).toEqual(['calculate', 'current_time', 'weather']);
+  expect(tools).toEqual(['calculate', 'current_time', 'ask_user', 'fetch_url', 'weather']);
 });
 
 const parrot = (name: string): Model => ({
