@@ -29,6 +29,7 @@ const FIXTURES: readonly Fixture[] = [
   imports(`${SERVER}/tools/registry.ts`, 'export const tool = 1;'),
   imports(`${SERVER}/app.ts`, "export { up } from './http/server.ts';"),
   imports(`${SERVER}/http/server.ts`, "export { config as up } from '../sessions/down.ts';"),
+  imports(`${SERVER}/testing/app.ts`, "export { up } from '../app.ts';"),
   imports('packages/server/test/any.test.ts', "export * from '../src/http/server.ts';"),
   imports('packages/client/src/down.ts', "export { errors } from '@llmgine/protocol';"),
 
@@ -48,6 +49,10 @@ const FIXTURES: readonly Fixture[] = [
   imports(`${SERVER}/runs/handlers.ts`, "import '../handlers/ping.ts';", 'plugin'),
   imports(`${SERVER}/ws/http.ts`, "import '../http/server.ts';", 'plugin'),
   imports(`${SERVER}/http/app.ts`, "import '../app.ts';", 'plugin'),
+  imports(`${SERVER}/http/testing.ts`, "import '../testing/app.ts';", 'plugin'),
+  imports(`${SERVER}/main.ts`, "import './testing/app.ts';", 'plugin'),
+  imports(`${SERVER}/index.ts`, "export { up } from './testing/app.ts';", 'plugin'),
+  imports(`${SERVER}/testing/index.ts`, "import '../index.ts';", 'plugin'),
   imports(`${SERVER}/newcomer/a.ts`, "import '../storage/types.ts';", 'plugin'),
   imports(`${SERVER}/runs/itself.ts`, "import '@llmgine/api';", 'plugin'),
   imports(`${SERVER}/runs/past.ts`, "import '../../../protocol/src/errors.ts';", 'plugin'),

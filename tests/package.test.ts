@@ -1,7 +1,7 @@
 /** What people install: both packages are built, packed, checked, and used from an empty project. */
 import { type ExecFileException, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -133,10 +133,39 @@ test('a program that imports it starts an application and makes a session', {
   });
 });
 
+const TESTING_USE = `
+import { runCommand, scriptedModel, testApp } from '@llmgine/api/testing';
+
+await using app = await testApp({ models: [scriptedModel(['Hello from the script'])] });
+const { status, result } = await runCommand(app, { engine: 'SinglePassEngine', prompt: 'Hi' });
+console.log(JSON.stringify({ status, text: result.text }));
+`;
+
+test('the testing kit works in an empty project, without a test runner', { timeout: MINUTES }, async () => {
+  await writeFile(join(consumer, 'use-testing.js'), TESTING_USE);
+
+  const printed = JSON.parse(await run('node', ['use-testing.js'], consumer));
+
+  expect(printed).toEqual({ status: 'completed', text: 'Hello from the script' });
+});
+
+test('what the engine guide builds passes its tests there', { timeout: MINUTES }, async () => {
+  const guide = join(ROOT, 'examples/guide-engines');
+  const files = (await readdir(guide)).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+  for (const file of files) await cp(join(guide, file), join(consumer, 'guide', file));
+
+  const printed = await run('node', ['--test', '--test-reporter=tap', 'guide/refund-test.ts'], consumer);
+
+  expect(printed).toMatch(/^# pass 2$/m);
+});
+
 const TYPED_USE = `
 import { type App, ApiError, APIConfig, type ConfigInput, createApp } from '@llmgine/api';
+import { type ScriptedModel, scriptedModel } from '@llmgine/api/testing';
 import { ERRORS, type ErrorCode, type SessionList } from '@llmgine/protocol';
 
+const model: ScriptedModel = scriptedModel(['Hi']);
+const left: number = model.left;
 const overrides: Partial<ConfigInput> = { title: 'Typed', maxSessions: 50 };
 const app: App = await createApp({ config: new APIConfig(overrides) });
 const { url }: { url: string } = await app.listen({ port: 0 });
@@ -145,7 +174,7 @@ const code: ErrorCode = 'RATE_LIMITED';
 const status: 429 = ERRORS[code].status;
 // @ts-expect-error: the published types are real ones, so what is not there is an error.
 app.isNotThere();
-throw new ApiError(code, String(status) + list.total);
+throw new ApiError(code, String(status + left) + list.total);
 `;
 
 test('a TypeScript program that imports it type-checks, also without skipLibCheck', {

@@ -40,20 +40,46 @@ export function findTimeZone(prompt: string): string | undefined {
   return /\b(?:[A-Z][A-Za-z]{1,20}\/[A-Z][A-Za-z_]{1,30}|UTC)\b/.exec(prompt.slice(0, WINDOW))?.[0];
 }
 
+/** The parts of a prompt that are to be done one after the other: "this, then that". */
+export function splitSteps(prompt: string): readonly string[] {
+  const parts: string[] = [];
+  let start = 0;
+  for (const match of prompt.slice(0, WINDOW).matchAll(/[,;.]?\s{1,9}(?:and )?then,?\s/gi)) {
+    if (isInsideJson(prompt, start, match.index)) continue;
+    parts.push(prompt.slice(start, match.index));
+    start = match.index + match[0].length;
+  }
+  return [...parts, prompt.slice(start)];
+}
+
+/** In the JSON of a call, words are just its text. */
+function isInsideJson(prompt: string, start: number, at: number): boolean {
+  const before = prompt.slice(start, at);
+  return before.split('{').length > before.split('}').length;
+}
+
 /** `call NAME {"some": "arguments"}`, where there is such a tool; without arguments they are undefined. */
-export function findInvocation(
+export function findInvocations(
   prompt: string,
   tools: readonly string[],
-): { readonly name: string; readonly arguments: Json | undefined } | undefined {
-  const match = /\b(?:call|use|run) (?:the tool )?([\w-]{1,64})/i.exec(prompt.slice(0, WINDOW));
-  const name = match?.[1];
-  if (match === null || name === undefined || !tools.includes(name)) return undefined;
-  const rest = prompt.slice(match.index + match[0].length);
-  const json = rest.slice(Math.max(rest.indexOf('{'), 0), rest.lastIndexOf('}') + 1);
+): readonly { readonly name: string; readonly arguments: Json | undefined }[] {
+  const matches = [
+    ...prompt.slice(0, WINDOW).matchAll(/\b(?:call|use|run|and) (?:the tool )?([\w-]{1,64})/gi),
+  ].filter((match) => tools.includes(match[1] ?? '') && !isInsideJson(prompt, 0, match.index));
+  // "and" goes on with what another word has begun.
+  if (/^and/i.test(matches[0]?.[0] ?? '')) matches.shift();
+  return matches.map((match, n) => {
+    const rest = prompt.slice(match.index + match[0].length, matches[n + 1]?.index);
+    const json = rest.slice(Math.max(rest.indexOf('{'), 0), rest.lastIndexOf('}') + 1);
+    return { name: match[1] ?? '', arguments: parseJson(json) };
+  });
+}
+
+function parseJson(json: string): Json | undefined {
   try {
-    return { name, arguments: JSON.parse(json) as Json };
+    return JSON.parse(json) as Json;
   } catch {
-    return { name, arguments: undefined };
+    return undefined;
   }
 }
 

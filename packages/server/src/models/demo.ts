@@ -1,5 +1,6 @@
 import { ApiError, type Usage } from '@llmgine/protocol';
 import { type DemoPiece, demoAnswer } from './demo-answer.ts';
+import { demoTranscription } from './transcription-demo.ts';
 import type { Model, ModelFinish, ModelProvider, ModelRequest, ModelSink } from './types.ts';
 
 /** Milliseconds between two words, by model name. */
@@ -27,6 +28,7 @@ export function demo(): ModelProvider {
       }
       return new DemoModel(`demo:${speed}`, delay);
     },
+    transcriptionModel: demoTranscription,
   };
 }
 
