@@ -31,7 +31,7 @@ An empty variable is an unset one. A wrong value stops the start with one line t
 
 ${table(['variable', 'default', 'what it does'], rows)}
 
-Providers are configured by the variables that their own tools use: \`OPENAI_API_KEY\` and \`OPENAI_BASE_URL\`.
+Providers are configured by the variables that their own tools use, for example \`OPENAI_API_KEY\`; see [models](../guide/models.md).
 `;
 }
 

@@ -54,7 +54,7 @@ async function startAsWritten(env: Record<string, string> = {}) {
 }
 
 test('the conversation with curl', async () => {
-  const { here } = await startAsWritten();
+  const { here, url } = await startAsWritten();
   const home = await tempDir();
   writeFileSync(join(home, '.curlrc'), 'fail-with-body');
 
@@ -66,6 +66,13 @@ test('the conversation with curl', async () => {
   expect(output.match(/^event: text_delta$/gm)?.length).toBeGreaterThan(0);
   expect(output).toMatch(/^event: command_result$/m);
   expect(output).toMatch(/\{"messages":\[.*"What is 6 \* 7\?".*"next":null/);
+  expect(output).toMatch(/"status":"awaiting_input","request_id":"req_/);
+  expect(output).toContain('"outcome":"approved"');
+  expect(output).toContain('"outcome":"submitted"');
+  const list = (await (await fetch(`${url}/api/sessions`)).json()) as { sessions: { session_id: string }[] };
+  const session = list.sessions[0]?.session_id;
+  const said = async () => (await fetch(`${url}/api/sessions/${session}/messages`)).text();
+  await expect.poll(said).toMatch(/14.*Ada.*It is /);
 });
 
 test('the WebSocket client of Node', async () => {
@@ -183,7 +190,7 @@ test('the lines for a real model', async () => {
   const { result } = await (await TestSocket.open(local.wsUrl(id))).run('prompt', { prompt: 'Hello' });
 
   expect(await (await fetch(`${openai.url}/api/info`)).json()).toMatchObject({
-    model: expect.stringMatching(/^openai-compatible:/),
+    model: expect.stringMatching(/^openai:/),
   });
   expect(result.text).toBe('Hello from the model server.');
   expect(model.requests[0]?.body.model).toBe('llama3');

@@ -2,13 +2,9 @@
 import type { AddressInfo } from 'node:net';
 import type { InjectOptions, Response } from 'light-my-request';
 import type { Logger } from 'pino';
+import { createEngines, type Engines } from './app/engines.ts';
 import { createLocalCluster } from './cluster/local.ts';
 import { APIConfig, type ConfigInput } from './config.ts';
-import { EngineRegistry } from './engines/registry.ts';
-import { EngineService } from './engines/service.ts';
-import { singlePassEngine } from './engines/single-pass/engine.ts';
-import { toolChatEngine } from './engines/tool-chat/engine.ts';
-import type { EngineDefinition } from './engines/types.ts';
 import { connectCallbacks } from './extensibility/callbacks.ts';
 import { ExtensibleAPIFactory } from './extensibility/factory.ts';
 import { mountRouters } from './extensibility/router.ts';
@@ -16,10 +12,9 @@ import { MessageTypes } from './handlers/registry.ts';
 import { refuseUpgrade } from './http/refuse-upgrade.ts';
 import { createHttpServer } from './http/server.ts';
 import type { HttpApp } from './http/types.ts';
-import { checkDefaultModel } from './models/default-model.ts';
-import { createModels } from './models/registry.ts';
 import { createLogger } from './observability/logging.ts';
 import { createMetrics } from './observability/metrics.ts';
+import { readBudgets } from './runs/budgets.ts';
 import { Executor } from './runs/executor.ts';
 import { Ownership } from './runs/ownership.ts';
 import { recoverRuns } from './runs/recovery.ts';
@@ -28,13 +23,12 @@ import { RequestService } from './runs/requests.ts';
 import { RunService } from './runs/service.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import type { Services } from './services.ts';
+import { FileService } from './sessions/files.ts';
 import { SessionLog } from './sessions/log.ts';
 import { SessionService } from './sessions/service.ts';
 import { SteadyClock } from './sessions/steady-clock.ts';
 import { openStorage } from './storage/open.ts';
 import type { SessionKey, Storage } from './storage/types.ts';
-import { BUILTIN_TOOLS } from './tools/builtin.ts';
-import { ToolRegistry } from './tools/registry.ts';
 import { Gateway } from './ws/gateway.ts';
 import { Messaging } from './ws/messaging.ts';
 
@@ -98,7 +92,8 @@ interface Parts {
   readonly executor: Executor;
   readonly http: HttpApp;
   readonly gateway: Gateway;
-  readonly models: ReturnType<typeof createModels>;
+  readonly models: Engines['models'];
+  readonly mcp: Engines['mcp'];
   readonly ownership: Ownership;
   readonly requestExpiry: RequestExpiry;
   readonly recover: (onQueued: (key: SessionKey) => void) => Promise<void>;
@@ -146,31 +141,16 @@ export class App {
       },
     });
 
-    const tools = new ToolRegistry();
-    for (const tool of [...BUILTIN_TOOLS, ...factory.tools]) tools.register(tool);
-    const models = createModels({ config, providers: factory.modelProviders });
-    opened.defer(() => models.close());
-    checkDefaultModel(models, config);
-    const registry = new EngineRegistry();
-    const definitions = [
-      singlePassEngine,
-      toolChatEngine,
-      ...factory.engines,
-    ] as unknown as EngineDefinition[];
-    for (const definition of definitions) registry.register(definition);
     const messages = new MessageTypes();
     factory.registerMessages(messages, () => messaging);
 
-    const engines = new EngineService({
-      registry,
-      services: {
-        model: (name) => models.resolve(name),
-        transcriptionModel: (name) => models.resolveTranscription(name),
-        tools,
-        settings: config.custom,
-      },
+    const { engines, tools, mcp, models, prices } = await createEngines({
+      config,
+      logger,
+      factory,
       append: (append) => log.append(append),
       report,
+      opened,
     });
     const sessions = new SessionService({
       storage,
@@ -185,12 +165,22 @@ export class App {
       clock,
     });
     opened.defer(() => sessions.stop());
+    const files = new FileService({
+      storage,
+      sessions,
+      clock,
+      maxSize: values.maxAudioSize,
+      maxDuration: values.maxAudioDuration,
+      report,
+    });
     opened.defer(() => log.flushed());
     const executor = new Executor({
       storage,
       log,
       engines,
       timeoutMs: values.runTimeout * 1000,
+      budgets: readBudgets(config),
+      prices,
       requestTimeoutMs: values.requestTimeout * 1000,
       onAsked: (expiresAt) => requestExpiry.notice(expiresAt),
       maxConcurrent: values.maxConcurrentRuns,
@@ -259,6 +249,7 @@ export class App {
       counts: () => storage.counts(),
       activeRuns: () => executor.active,
       queuedRuns: () => storage.countQueuedRuns(),
+      mcpServers: () => mcp.counts(),
     });
 
     const services: Services = {
@@ -270,10 +261,12 @@ export class App {
       cluster,
       log,
       sessions,
+      files,
       engines,
       runs,
       requests,
       tools,
+      mcp,
       models,
       messages,
       engineName: factory.configuration.engineName,
@@ -289,16 +282,28 @@ export class App {
     const messaging = new Messaging(gateway);
     await mountRouters(factory.routers, http, { services, messaging });
     connectCallbacks(factory.callbacks, { gateway, sessions, report });
-    const parts = { services, executor, http, gateway, models, ownership, requestExpiry, recover, opened };
+    const parts = {
+      services,
+      executor,
+      http,
+      gateway,
+      models,
+      mcp,
+      ownership,
+      requestExpiry,
+      recover,
+      opened,
+    };
     return new App(parts, messaging);
   }
 
   /** @internal Takes over what a process before left unfinished. */
   async start(): Promise<void> {
-    const { services, http, recover } = this.#parts;
+    const { services, http, recover, mcp } = this.#parts;
     // They are executed once somebody can see them: see `listen`.
     await recover(() => {});
     await services.sessions.start();
+    mcp.start();
     await http.ready();
   }
 

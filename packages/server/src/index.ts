@@ -33,6 +33,7 @@ export type {
   InputAnswer,
   InputQuestion,
   RecordedEvent,
+  SessionFile,
 } from './engines/types.ts';
 export type { ApplicationCallbacks } from './extensibility/callbacks.ts';
 export {
@@ -67,6 +68,13 @@ export type { CustomRouter, RouterContext } from './extensibility/router.ts';
 export type { RunOptions, SessionHandle } from './extensibility/session-handle.ts';
 export type { ClientConnection } from './handlers/types.ts';
 export type { HttpApp } from './http/types.ts';
+export type {
+  AudioInput,
+  Transcription,
+  TranscriptionModel,
+  TranscriptionRequest,
+  TranscriptSegment,
+} from './models/transcription.ts';
 export type {
   FinishReason,
   Model,
