@@ -561,6 +561,23 @@ export function describeUsage(openFresh: OpenFresh, memoryOnly: string | undefin
     expect(await end(1)).toBe(true);
   });
 
+  it('an end that was read before another message was begun, or completed, is refused (S4)', async () => {
+    const { storage } = data;
+    const session = await newSession();
+    const runId = await startedRun(storage, session);
+    const opened = await appended(storage, session, {
+      fence: fence(runId),
+      events: [event('message_started', { runId })],
+      writes: [{ kind: 'open_message', runId, eventIndex: 0 }],
+    });
+    const end = (fromOpenSeq: number | null) =>
+      outcomeOf(storage, session, finishRun(runId, { fromOpenSeq }));
+
+    expect(await end(null)).toBe('run_not_in_state');
+    expect(await end(opened.firstSeq + 1)).toBe('run_not_in_state');
+    expect(await end(opened.firstSeq)).toBe(true);
+  });
+
   it('a run that has not used anything leaves no trace in the sums', async () => {
     const { storage } = data;
     const session = await newSession();

@@ -270,6 +270,7 @@ export class RunService {
       steps,
       at: now,
       fromSteps: run.steps,
+      fromOpenSeq: run.openSeq,
     });
     const { ok } = await log.append({ session: run, touchedAt: now, events, writes });
     if (!ok) return;

@@ -101,6 +101,8 @@ export type Write =
       readonly at: number;
       /** Refused, too, when it had finished another number of steps: what was read before is out of date. */
       readonly fromSteps?: number;
+      /** The same for its open message. */
+      readonly fromOpenSeq?: number | null;
     }
   /** Remembers where the run's unfinished message began; `eventIndex: null` forgets it. */
   | { readonly kind: 'open_message'; readonly runId: string; readonly eventIndex: number | null }

@@ -106,11 +106,12 @@ export function recoverRun(append: AppendDraft, write: WriteOf<'recover_run'>): 
 }
 
 export function finishRun(append: AppendDraft, write: WriteOf<'finish_run'>): Refused {
-  const { runId, from, status, result, error, at, fromSteps } = write;
+  const { runId, from, status, result, error, at, fromSteps, fromOpenSeq } = write;
   const run = find(append, runId);
   // A run ends once, whatever `from` says.
   if (!run || isFinished(run.status) || !from.includes(run.status)) return 'run_not_in_state';
   if (fromSteps !== undefined && run.steps !== fromSteps) return 'run_not_in_state';
+  if (fromOpenSeq !== undefined && run.open_seq !== fromOpenSeq) return 'run_not_in_state';
   if (hasPending(append, encode(runId))) return 'request_pending';
   change(append, runId, run, {
     status,

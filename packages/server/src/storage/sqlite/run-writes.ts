@@ -183,11 +183,12 @@ export class RunWrites {
 
   finish(state: AppendState, write: WriteOf<'finish_run'>): AppendRefusal | undefined {
     const { session } = state;
-    const { runId, from, status, result, error, at, fromSteps } = write;
+    const { runId, from, status, result, error, at, fromSteps, fromOpenSeq } = write;
     const run = this.#find.get({ session, runId });
     // A run ends once, whatever `from` says.
     if (!run || isFinished(run.status) || !from.includes(run.status)) return 'run_not_in_state';
     if (fromSteps !== undefined && run.steps !== fromSteps) return 'run_not_in_state';
+    if (fromOpenSeq !== undefined && run.open_seq !== fromOpenSeq) return 'run_not_in_state';
     if (this.#requests.arePending(session, runId)) return 'request_pending';
     const { after, change } = settle(toRunUse(run), write, 'all');
     this.#finish.run({
