@@ -9,7 +9,14 @@ import {
 } from '@llmgine/protocol';
 import { modelError } from '../models/model-error.ts';
 import { estimateTokens } from '../models/token-estimate.ts';
-import type { FinishReason, Model, ModelRequest, ModelSink, ModelToolCall } from '../models/types.ts';
+import type {
+  FinishReason,
+  Model,
+  ModelFinish,
+  ModelRequest,
+  ModelSink,
+  ModelToolCall,
+} from '../models/types.ts';
 import type { EngineContext } from './types.ts';
 
 /** Characters of one answer, which is kept whole until it ends: a model that never ends must not take all memory. */
@@ -65,7 +72,10 @@ export async function streamModelStep(
   const sink: ModelSink = {
     text: (delta) => piece('text', delta),
     reasoning: (delta) => piece('reasoning', delta),
-    toolCall: (call) => {
+    toolCall: (given) => {
+      const call = withOwnId(given, toolCalls);
+      length += call.toolName.length + JSON.stringify(call.arguments).length;
+      if (length > MAX_ANSWER) return false;
       begin();
       toolCalls.push(call);
       parts.push({
@@ -90,18 +100,8 @@ export async function streamModelStep(
     },
   };
 
-  context.emit({ event_type: 'step_started', payload: { step, model: model.id } });
-  const maxOutputTokens = await context.reserve({
-    model: model.id,
-    inputTokens: estimateTokens(request),
-    ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
-  });
-  const limited = maxOutputTokens === undefined ? request : { ...request, maxOutputTokens };
-  const {
-    finishReason,
-    usage,
-    model: answeredBy = model.id,
-  } = await model.stream(limited, sink, context.signal);
+  const finish = await callModel(context, model, request, sink, step);
+  const { finishReason, usage, model: answeredBy = model.id } = finish;
   checkLength();
   begin();
   const message: Message = {
@@ -116,6 +116,35 @@ export async function streamModelStep(
   context.emit({ event_type: 'step_finished', payload: { step, usage, finish_reason: finishReason } });
   await context.drain();
   return { message, text: messageText(message), toolCalls, finishReason, usage };
+}
+
+/**
+ * One call of a model as a step whose answer is for the engine: what it says goes into the sink, and what comes of it is
+ * the caller's to emit, with `step_finished`.
+ */
+export async function callModel(
+  context: EngineContext,
+  model: Model,
+  request: ModelRequest,
+  sink: ModelSink,
+  step: number,
+): Promise<ModelFinish> {
+  context.emit({ event_type: 'step_started', payload: { step, model: model.id } });
+  const maxOutputTokens = await context.reserve({
+    model: model.id,
+    inputTokens: estimateTokens(request),
+    ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
+  });
+  const limited = maxOutputTokens === undefined ? request : { ...request, maxOutputTokens };
+  return model.stream(limited, sink, context.signal);
+}
+
+/** Some servers use one id for several calls of an answer; each needs its own, for its result. */
+function withOwnId(call: ModelToolCall, others: readonly ModelToolCall[]): ModelToolCall {
+  const isTaken = (id: string) => others.some(({ toolCallId }) => toolCallId === id);
+  let toolCallId = call.toolCallId;
+  for (let n = 2; isTaken(toolCallId); n++) toolCallId = `${call.toolCallId}_${n}`;
+  return toolCallId === call.toolCallId ? call : { ...call, toolCallId };
 }
 
 /** What `prompt` answers as the `result` of its run: the message of its last step. */

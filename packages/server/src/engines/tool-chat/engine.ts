@@ -1,55 +1,87 @@
-import { z } from 'zod';
-import type { ModelRequest } from '../../models/types.ts';
-import { modelConfigSchema, requestOf } from '../model-config.ts';
+import type { Json, Message } from '@llmgine/protocol';
+import type { Model } from '../../models/types.ts';
+import { modelPromptSchema } from '../attachments.ts';
 import { finishedMessages, promptResult, streamModelStep } from '../model-step.ts';
-import type { EngineDefinition } from '../types.ts';
-import { callTools, toolCallsOf } from './tool-calls.ts';
-
-const DEFAULT_MAX_STEPS = 8;
-
-const configSchema = modelConfigSchema.extend({
-  tools: z.array(z.string().max(64)).max(128).optional().describe('Names of the tools; default: all'),
-  max_steps: z.int().min(1).max(64).default(DEFAULT_MAX_STEPS).describe('Model calls a run may make'),
-});
+import type { EngineContext, EngineDefinition } from '../types.ts';
+import { ChatContext } from './chat-context.ts';
+import { type ToolChatConfig, toolChatConfigSchema } from './config.ts';
+import { isSummary } from './summary.ts';
+import { callTools, refuseCalls, toolCallsOf } from './tool-calls.ts';
+import { Toolbox } from './toolbox.ts';
 
 /**
  * A conversation with history, in which the model may call tools until it has its answer. What a run has done is what the
  * conversation and the log say, so it goes on from its last finished step, in whatever process.
  */
-export const toolChatEngine: EngineDefinition<typeof configSchema> = {
+export const toolChatEngine: EngineDefinition<typeof toolChatConfigSchema> = {
   type: 'ToolChatEngine',
   description: 'Keeps a conversation and lets the model call tools',
-  config: configSchema,
+  config: toolChatConfigSchema,
+  commands: {
+    prompt: {
+      description: 'Says something in the conversation and streams the answer',
+      parameters: modelPromptSchema.meta({ examples: [{ prompt: 'Hello' }] }),
+    },
+  },
   resumable: true,
   create(config, services) {
     const model = services.model(config.model);
-    const specs = services.tools.specs(config.tools);
+    const toolbox = new Toolbox(services.tools, config);
     return {
-      async run(context) {
-        const history = await context.history();
-        const messages: ModelRequest['messages'][number][] = [...history];
-        const finished = context.attempt === 1 ? [] : finishedMessages(history, context.runId);
-        let step = finished.filter(({ role }) => role === 'assistant').length;
-        let answer = finished.findLast(({ role }) => role === 'assistant');
-        let answered = finished.at(-1)?.role === 'tool';
-        for (;;) {
-          if (answer && !answered) {
-            const calls = toolCallsOf(answer);
-            // It may name tools although it had none.
-            const had = specs.length > 0 && step < config.max_steps;
-            if (calls.length === 0 || !had) return promptResult({ message: answer });
-            messages.push(await callTools(context, services.tools, answer, calls));
-            await context.drain();
-          }
-          step++;
-          // The last step has no tools, so that the model has to answer with what it knows.
-          const tools = step < config.max_steps ? specs : [];
-          const request = { ...requestOf(config), messages, ...(tools.length === 0 ? {} : { tools }) };
-          ({ message: answer } = await streamModelStep(context, model, request, { step }));
-          answered = false;
-          messages.push(answer);
-        }
+      run: async (context) => {
+        // A run that is continued right after a start needs the tools that it had.
+        await services.tools.settled();
+        return chat(context, model, toolbox, config);
       },
     };
   },
 };
+
+async function chat(
+  context: EngineContext,
+  model: Model,
+  toolbox: Toolbox,
+  config: ToolChatConfig,
+): Promise<Json> {
+  const history = await context.history();
+  const conversation = new ChatContext(context, model, config, history);
+  const { answers, summaries, isAnswered } = pastOf(context, history);
+  let answer = answers.at(-1);
+  let said = answers.length;
+  let step = answers.length + summaries;
+  let open = !isAnswered;
+  // Of a run that is continued nobody knows it; the calls of an answer without tools are then told that there are none.
+  let hadTools = said < config.max_steps;
+  for (;;) {
+    if (answer && open) {
+      const calls = toolCallsOf(answer);
+      if (calls.length === 0) return promptResult({ message: answer });
+      // It may name tools although it had none.
+      conversation.add(
+        hadTools ? await callTools(context, toolbox, answer, calls) : refuseCalls(context, calls),
+      );
+      await context.drain();
+    }
+    if (answer && !hadTools) return promptResult({ message: answer });
+    said++;
+    // The last step has no tools, so that the model has to answer with what it knows.
+    const tools = said < config.max_steps ? toolbox.specs() : [];
+    hadTools = tools.length > 0;
+    const request = await conversation.request(tools, () => ++step);
+    ({ message: answer } = await streamModelStep(context, model, request, { step: ++step }));
+    open = true;
+    conversation.add(answer);
+  }
+}
+
+/** What a run has done already, maybe in a process that is gone. */
+function pastOf({ attempt, runId }: EngineContext, history: readonly Message[]) {
+  const finished = attempt === 1 ? [] : finishedMessages(history, runId);
+  const steps = finished.filter((message) => !isSummary(message));
+  return {
+    answers: steps.filter(({ role }) => role === 'assistant'),
+    summaries: finished.length - steps.length,
+    /** The calls of the last answer have their results. */
+    isAnswered: steps.at(-1)?.role === 'tool',
+  };
+}

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Message, MessagePart } from '@llmgine/protocol';
 import type { ModelToolCall } from '../../models/types.ts';
-import type { ToolRegistry } from '../../tools/registry.ts';
-import type { EngineContext } from '../types.ts';
-import { type CallPlan, planCall } from './call-plan.ts';
-import { executeTool, type ToolOutcome } from './tool-execution.ts';
-import { toolRecord } from './tool-record.ts';
+import type { EngineContext, InputQuestion } from '../types.ts';
+import { type CallPast, type CallPlan, planCall } from './call-plan.ts';
+import { runningText, waitingText } from './narration.ts';
+import { sideBySide } from './side-by-side.ts';
+import { executeTool, failure, type ToolOutcome } from './tool-execution.ts';
+import { askedKey, toolRecord } from './tool-record.ts';
+import type { Toolbox } from './toolbox.ts';
+
+/** Calls of one answer that are executed; each is work, and events for everybody who watches. */
+const MAX_CALLS = 64;
+const TOO_MANY = `At most ${MAX_CALLS} tools can be called at once; this call was not executed.`;
+const NO_TOOLS = 'No tool can be called any more in this run; this call was not executed.';
 
 /** The calls that a message of the assistant asks for. */
 export function toolCallsOf(message: Message): readonly ModelToolCall[] {
@@ -25,43 +32,89 @@ export function toolCallsOf(message: Message): readonly ModelToolCall[] {
  */
 export async function callTools(
   context: EngineContext,
-  registry: ToolRegistry,
+  toolbox: Toolbox,
   answer: Message,
   calls: readonly ModelToolCall[],
 ): Promise<Message> {
   const record = await toolRecord(context, answer);
   const outcomes = new Map(record.outcomes);
   const started = new Set(record.started);
+  const asked = new Set(record.asked);
+  const settle = (call: ModelToolCall, outcome: ToolOutcome) => {
+    announce(context, call, started);
+    outcomes.set(call.toolCallId, outcome);
+    context.emit({ event_type: 'tool_result', payload: resultEvent(call, outcome) });
+  };
   for (;;) {
-    const open = calls.filter(({ toolCallId }) => !outcomes.has(toolCallId));
     const plans: CallPlan[] = [];
-    for (const call of open) {
-      plans.push(await planCall(context, registry, answer, call, record.started.has(call.toolCallId)));
+    for (const [index, call] of calls.entries()) {
+      const { toolCallId: id } = call;
+      if (outcomes.has(id)) continue;
+      const past: CallPast = {
+        started: record.started.has(id),
+        wasAsked: (kind) => asked.has(askedKey(kind, id)),
+      };
+      plans.push(
+        index < MAX_CALLS
+          ? await planCall(context, toolbox, answer, call, past)
+          : { do: 'settle', call, outcome: failure(TOO_MANY) },
+      );
     }
-    const settle = (call: ModelToolCall, outcome: ToolOutcome) => {
-      announce(context, call, started);
-      outcomes.set(call.toolCallId, outcome);
-      context.emit({ event_type: 'tool_result', payload: resultEvent(call, outcome) });
-    };
+    const executing = plans.filter((plan) => plan.do === 'execute');
+    const asking = plans.filter((plan) => plan.do === 'ask');
+    const waiting = waitingText(plans);
+    if (executing.length === 0 && asking.length > 0) tell(context, waiting);
+    for (const { call, on, question } of asking) {
+      // A client or a person will begin soon.
+      if (on !== 'approval') announce(context, call, started);
+      asked.add(askedKey(on, call.toolCallId));
+      const failed = await ask(context, question);
+      if (failed) settle(call, failed);
+    }
+    tell(context, runningText(plans));
+    const first = executing.slice(0, toolbox.parallel);
     for (const plan of plans) {
       if (plan.do === 'settle') settle(plan.call, plan.outcome);
-      // A client has begun, or will soon.
-      if (plan.do === 'execute' || (plan.do === 'wait' && plan.inClient))
-        announce(context, plan.call, started);
+      if (plan.do === 'execute' && first.includes(plan)) announce(context, plan.call, started);
     }
-    await context.drain();
-    const executing = plans.filter((plan) => plan.do === 'execute');
-    await Promise.all(
-      executing.map(async ({ tool, call, args }) =>
-        settle(call, await executeTool(context, tool, call, args)),
-      ),
-    );
-    if (plans.every((plan) => plan.do !== 'wait')) break;
+    await sideBySide(executing, toolbox.parallel, async ({ tool, call, args }) => {
+      announce(context, call, started);
+      await context.drain();
+      context.signal.throwIfAborted();
+      settle(call, await executeTool(context, tool, call, args, toolbox.timeoutMs(tool)));
+    });
+    if (calls.every(({ toolCallId }) => outcomes.has(toolCallId))) break;
+    if (executing.length > 0) tell(context, waiting);
     await context.park();
   }
   const message = toolMessage(context, calls, outcomes);
   context.emit({ event_type: 'message_completed', payload: message });
   return message;
+}
+
+/** Gives the calls of an answer after which there are no tools the result that they need in the conversation. */
+export function refuseCalls(context: EngineContext, calls: readonly ModelToolCall[]): Message {
+  const outcomes = new Map(calls.map(({ toolCallId }) => [toolCallId, failure(NO_TOOLS)]));
+  const message = toolMessage(context, calls, outcomes);
+  context.emit({ event_type: 'message_completed', payload: message });
+  return message;
+}
+
+/** The model has a part in what is asked, so what cannot be asked is its mistake and not the end of the run. */
+async function ask(context: EngineContext, question: InputQuestion): Promise<ToolOutcome | null> {
+  try {
+    await context.request(question);
+    return null;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!(error instanceof TypeError)) throw error;
+    context.logger.warn({ tool: question.toolName, err: error }, 'a question could not be asked');
+    return failure(`Nobody could be asked: ${error.message}`);
+  }
+}
+
+function tell(context: EngineContext, text: string | null): void {
+  if (text !== null) context.emit({ event_type: 'status', payload: { text } });
 }
 
 /** Says once that a call is executed. */

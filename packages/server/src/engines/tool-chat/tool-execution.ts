@@ -2,8 +2,8 @@ import type { Json } from '@llmgine/protocol';
 import type { ModelToolCall } from '../../models/types.ts';
 import type { ToolDefinition } from '../../tools/types.ts';
 import type { EngineContext } from '../types.ts';
+import { shortened } from './cut-text.ts';
 
-const DEFAULT_TIMEOUT_MS = 30_000;
 /** Characters of JSON that a tool may give back. */
 const MAX_RESULT_LENGTH = 100_000;
 
@@ -22,9 +22,10 @@ export async function executeTool(
   tool: ToolDefinition,
   call: ModelToolCall,
   args: unknown,
+  timeoutMs: number,
 ): Promise<ToolOutcome> {
   const began = performance.now();
-  const outcome = await attempt(context, tool, call, args);
+  const outcome = await attempt(context, tool, call, args, timeoutMs);
   context.signal.throwIfAborted();
   return { ...outcome, durationMs: Math.round(performance.now() - began) };
 }
@@ -34,8 +35,8 @@ async function attempt(
   tool: ToolDefinition,
   call: ModelToolCall,
   args: unknown,
+  timeoutMs: number,
 ): Promise<ToolOutcome> {
-  const timeoutMs = tool.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new Error(`timed out after ${timeoutMs} ms`)), timeoutMs);
   const signal = AbortSignal.any([context.signal, deadline.signal]);
@@ -58,8 +59,11 @@ async function attempt(
   }
 }
 
-/** What a tool gave back, as the model gets it. */
+/** What a tool gave back, as the model gets it: of a text that is too long the beginning; half of anything else would be wrong. */
 export function resultOf(result: unknown, durationMs = 0): ToolOutcome {
+  if (typeof result === 'string') {
+    return { result: shortened(result, MAX_RESULT_LENGTH), isError: false, durationMs };
+  }
   const text = JSON.stringify(result) ?? 'null';
   if (text.length > MAX_RESULT_LENGTH) {
     return failure(

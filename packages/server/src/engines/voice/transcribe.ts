@@ -29,7 +29,13 @@ export async function transcribe(run: VoiceRun, recording: Recording): Promise<T
     inputTokens: Math.ceil((file.duration ?? 0) * TOKENS_PER_SECOND),
   });
   const request: TranscriptionRequest = {
-    audio: { mimeType: file.mimeType, name, size: file.size, read: () => file.read() },
+    audio: {
+      mimeType: file.mimeType,
+      name,
+      size: file.size,
+      duration: file.duration,
+      read: () => file.read(),
+    },
     ...(recording.language === undefined ? {} : { language: recording.language }),
     ...(recording.terms === undefined ? {} : { prompt: recording.terms }),
   };
