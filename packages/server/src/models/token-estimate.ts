@@ -1,7 +1,8 @@
+import { type FilePart, fileText } from './conversation.ts';
 import type { ModelRequest } from './types.ts';
 
-/** Most tokenisers take about four characters of English for a token; other languages and code take fewer. */
-const CHARACTERS_PER_TOKEN = 4;
+/** Of UTF-8: tokenisers take about four letters of English for a token, and about one character of Chinese. */
+const BYTES_PER_TOKEN = 4;
 /** What providers count for an image of usual size, or for a page of a document. */
 const TOKENS_PER_FILE = 1500;
 /** Role and separators. */
@@ -32,12 +33,18 @@ export function messageTokens({ parts }: Turn): number {
         tokens += textTokens(JSON.stringify(part.result));
         break;
       case 'file':
-        tokens += TOKENS_PER_FILE;
+        tokens += fileTokens(part);
     }
   }
   return tokens;
 }
 
 function textTokens(text: string): number {
-  return Math.ceil(text.length / CHARACTERS_PER_TOKEN);
+  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
+}
+
+/** A text is sent as what it says. */
+function fileTokens(part: FilePart): number {
+  const text = fileText(part);
+  return text === undefined ? TOKENS_PER_FILE : textTokens(text);
 }

@@ -64,11 +64,12 @@ async function chat(
     }
     if (answer && !hadTools) return promptResult({ message: answer });
     said++;
-    // The last step has no tools, so that the model has to answer with what it knows.
-    const tools = said < config.max_steps ? toolbox.specs() : [];
-    hadTools = tools.length > 0;
+    const tools = toolbox.specs();
+    hadTools = tools.length > 0 && said < config.max_steps;
     const request = await conversation.request(tools, () => ++step);
-    ({ message: answer } = await streamModelStep(context, model, request, { step: ++step }));
+    // In the last step the model may call none of them, so that it has to answer with what it knows.
+    const limited = hadTools || tools.length === 0 ? request : { ...request, toolChoice: 'none' as const };
+    ({ message: answer } = await streamModelStep(context, model, limited, { step: ++step }));
     open = true;
     conversation.add(answer);
   }
