@@ -71,9 +71,9 @@ it('waits while another process makes its tables, for longer than for anything e
   const other = await connect();
   await other.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
 
-  const opening = openForTest(url, { pool: 2, timeoutMs: 100 });
+  const opening = openForTest(url, { pool: 2, timeoutMs: 1000 });
   const waitsLong = `select pid from pg_stat_activity
-    where wait_event = 'advisory' and clock_timestamp() - query_start > interval '1300 milliseconds'`;
+    where wait_event = 'advisory' and clock_timestamp() - query_start > interval '2300 milliseconds'`;
   await expect.poll(() => query(waitsLong)).toHaveLength(1);
   await other.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
 
