@@ -27,6 +27,8 @@ interface Wire<Body> {
   readonly reasoningIn: (body: Body) => unknown[];
   readonly resultsIn: (body: Body) => unknown[];
   readonly imagesIn: (body: Body) => unknown[];
+  /** The JSON Schema that the answer has to fit. */
+  readonly schemaIn: (body: Body) => unknown;
   /** What goes back within the loop of tools, and in the next turn. */
   readonly inLoop: unknown[];
   readonly nextTurn: unknown[];
@@ -43,9 +45,12 @@ const chat: Omit<Wire<ChatBody>, 'env' | 'model'> = {
     messages
       .flatMap(({ content }) => (Array.isArray(content) ? content : []))
       .flatMap(({ image_url }) => (image_url ? [image_url.url.split(',')[1]] : [])),
+  schemaIn: (body) => (body.response_format as ResponseFormat | undefined)?.json_schema.schema,
   inLoop: ['I need two tools.'],
   nextTurn: [],
 };
+
+type ResponseFormat = { readonly json_schema: { readonly schema: unknown } };
 
 const anthropic: Wire<AnthropicBody> = {
   start: startAnthropicServer,
@@ -56,6 +61,7 @@ const anthropic: Wire<AnthropicBody> = {
   resultsIn: (body) => blocks(body).filter(({ type }) => type === 'tool_result'),
   imagesIn: (body) =>
     blocks(body).flatMap(({ source }) => (source ? [(source as { data: string }).data] : [])),
+  schemaIn: (body) => (body.output_config as { format: { schema: unknown } } | undefined)?.format.schema,
   inLoop: [{ type: 'thinking', thinking: 'I need two tools.', signature: 'c2lnbmVk' }],
   nextTurn: [{ type: 'thinking', thinking: 'I need two tools.', signature: 'c2lnbmVk' }],
 };
@@ -70,6 +76,8 @@ const google: Wire<GeminiBody> = {
   resultsIn: (body) => parts(body).filter(({ functionResponse }) => functionResponse),
   imagesIn: (body) =>
     parts(body).flatMap(({ inlineData }) => (inlineData ? [(inlineData as { data: string }).data] : [])),
+  schemaIn: (body) =>
+    (body.generationConfig as { responseJsonSchema?: unknown } | undefined)?.responseJsonSchema,
   inLoop: ['c2lnbmVk', 'Y2FsbA=='],
   nextTurn: ['c2lnbmVk', 'Y2FsbA=='],
 };
@@ -155,6 +163,26 @@ function contract<Body>(name: string, wire: Wire<Body>): void {
       expect(status).toBe('completed');
       expect(wire.imagesIn(models.requests[0]?.body as Body)).toEqual([PNG]);
       expect(JSON.stringify(models.requests[0]?.body)).toContain('cannot be shown to this model');
+    });
+
+    test('is asked for JSON of a schema in its own words, and once more when the answer does not fit', async () => {
+      const { models, url, id, socket } = await start();
+      const schema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+      await call('PUT', `${url}/api/sessions/${id}/engine`, {
+        engine_type: 'SinglePassEngine',
+        engine_config: { response_schema: schema },
+      });
+      models.script({ steps: [{ text: '{"name": 7}' }] }, { steps: [{ text: '{"name": "Ada"}' }] });
+
+      const { status, result, error } = await socket.run('prompt', { prompt: 'Who was first?' });
+
+      expect(models.refusals).toEqual([]);
+      expect({ status, error }).toEqual({ status: 'completed', error: null });
+      expect(result.value).toEqual({ name: 'Ada' });
+      expect(models.requests).toHaveLength(2);
+      expect(wire.schemaIn(models.requests[0]?.body as Body)).toMatchObject({
+        properties: schema.properties,
+      });
     });
 
     test('may refuse to answer, and the conversation goes on', async () => {
