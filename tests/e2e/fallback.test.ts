@@ -11,7 +11,7 @@ const BUSY = { status: 429, error: { message: 'Too many requests' } };
 
 async function start(config: object = {}) {
   const [first, second] = [await startModelServer(), await startAnthropicServer()];
-  onTestFinished(() => Promise.all([first.close(), second.close()]));
+  onTestFinished(async () => void (await Promise.all([first.close(), second.close()])));
   const { url, wsUrl, createSession } = await startApp({
     config: { model: `${FIRST}, ${SECOND}`, modelRetries: 0, ...config },
     env: {
