@@ -1,5 +1,6 @@
 /** Recordings that a client sends over its WebSocket. */
 import { createHash } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
 import type { EngineContext } from '@llmgine/api';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { FileUpload } from '../../packages/server/src/sessions/file-upload.ts';
@@ -401,6 +402,30 @@ describe('what a client that is gone leaves', () => {
 });
 
 describe.each(STORAGES)('on %s', (_, makeData) => {
+  test('a server that stops in the middle leaves nothing of what was on its way, and complains of nothing', async () => {
+    const { databaseUrl } = await makeData();
+    const app = await startApp({ config: { databaseUrl } });
+    const error = vi.spyOn(app.app.services.logger, 'error');
+    const { socket, id } = await open(app);
+    socket.send({ type: 'audio_begin', data: { mime_type: 'audio/wav' } });
+    for (const part of parts(wav(20), 10_000)) socket.ws.send(part);
+    await socket.request('ping');
+    const client = httpRequest(`${app.url}/api/sessions/${id}/audio`, {
+      method: 'POST',
+      headers: { 'content-type': 'audio/wav' },
+    });
+    client.on('error', () => {});
+    const begun = vi.spyOn(FileUpload.prototype, 'write');
+    client.write(wav(20));
+    await expect.poll(() => begun.mock.calls.length).toBeGreaterThan(0);
+
+    await app.app.close();
+
+    const again = await startApp({ config: { databaseUrl } });
+    await expect.poll(() => leftOver(again)).toBeNull();
+    expect(error.mock.calls).toEqual([]);
+  });
+
   test('a server that is killed in the middle keeps what it accepted, and nothing of the rest is found', async () => {
     const { databaseUrl } = await makeData();
     const env = { LLMGINE_API_DATABASE_URL: String(databaseUrl) };

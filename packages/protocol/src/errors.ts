@@ -50,7 +50,7 @@ export const ERRORS = {
     status: 415,
     closeCode: null,
     retryable: false,
-    message: 'The body must be application/json',
+    message: 'The body must be application/json, or a recording where one is sent',
   },
   MESSAGE_TOO_LARGE: {
     status: 413,

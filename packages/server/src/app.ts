@@ -173,6 +173,7 @@ export class App {
       maxDuration: values.maxAudioDuration,
       report,
     });
+    opened.defer(() => files.close());
     opened.defer(() => log.flushed());
     const executor = new Executor({
       storage,

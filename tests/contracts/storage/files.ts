@@ -259,6 +259,18 @@ export function describeFiles(openFresh: OpenFresh, memoryOnly: string | undefin
       expect(await readAll(storage, session, again)).toEqual([bytes(7)]);
     });
 
+    it('goes in slices also when it is many files without a byte (S6)', async () => {
+      const { storage } = data;
+      const session = await createSession(storage);
+      for (let n = 0; n < 10; n++) await openFile(storage, session, [], { createdAt: 1000 });
+
+      let slices = 1;
+      while (await storage.files.purge(2000, 3)) slices++;
+
+      expect(slices).toBeGreaterThanOrEqual(4);
+      expect(await storage.files.nextPurge()).toBeNull();
+    });
+
     it('of a slice is nothing that its writer can go on with (S4)', async () => {
       const { storage } = data;
       const session = await createSession(storage);

@@ -15,11 +15,18 @@ export function isUploading(socket: Duplex): boolean {
 /** The body of a request, without a limit of time for the whole. Rejects when the client hangs up, or stalls. */
 export async function* uploadOf(request: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
   const { socket } = request;
-  const stalled = setTimeout(() => request.destroy(), STALL_MS);
+  // Who is made to wait is not the one that stalls.
+  let isTaken = false;
+  const stalled = setTimeout(() => {
+    if (isTaken) stalled.refresh();
+    else request.destroy();
+  }, STALL_MS);
   uploading.add(socket);
   try {
     for await (const chunk of request) {
+      isTaken = true;
       yield chunk as Buffer;
+      isTaken = false;
       stalled.refresh();
     }
   } finally {

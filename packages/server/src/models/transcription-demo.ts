@@ -21,8 +21,7 @@ async function transcribe(
   signal: AbortSignal,
 ): Promise<Transcription> {
   signal.throwIfAborted();
-  const duration = await durationOf(audio);
-  signal.throwIfAborted();
+  const { duration = null } = audio;
   const segments = spread(sentences(audio, duration), duration);
   return {
     text: segments.map(({ text }) => text).join(' '),
@@ -57,16 +56,4 @@ function spread(said: readonly [string, string][], duration: number | null): Tra
 
 function round(seconds: number): number {
   return Math.round(seconds * 100) / 100;
-}
-
-/** From its headers. A recording that cannot be understood has no duration that anybody could tell. */
-async function durationOf(audio: AudioInput): Promise<number | null> {
-  try {
-    const { parseWebStream } = await import('music-metadata');
-    const stream = ReadableStream.from(audio.read());
-    const { format } = await parseWebStream(stream, { mimeType: audio.mimeType, size: audio.size });
-    return format.duration ?? null;
-  } catch {
-    return null;
-  }
 }

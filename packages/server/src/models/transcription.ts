@@ -7,6 +7,8 @@ export interface AudioInput {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
+  /** Seconds, where the file tells; null or absent where it does not. */
+  readonly duration?: number | null;
   read(): AsyncIterable<Uint8Array>;
 }
 

@@ -25,7 +25,22 @@ export function declaredType(mimeType: string): AudioType | null {
   return TYPES.get(name.trim().toLowerCase()) ?? null;
 }
 
-/** What the parser found of a file so far. */
+/** Bytes that tell what kind of file this is. */
+export const HEAD_SIZE = 12;
+
+/** The kind that a file says it is by its first bytes; null when it is none that is taken. */
+export function kindOf(head: Uint8Array): AudioType | null {
+  const text = Buffer.from(head.subarray(0, HEAD_SIZE)).toString('latin1');
+  if (text.startsWith('RIFF')) return 'audio/wav';
+  if (text.startsWith('OggS')) return 'audio/ogg';
+  if (text.startsWith('fLaC')) return 'audio/flac';
+  if (text.startsWith('\x1aE\xdf\xa3')) return 'audio/webm';
+  if (text.startsWith('ftyp', 4)) return 'audio/mp4';
+  // Who cuts a stream does not always cut it between two frames.
+  return /\xff[\xe0-\xff]/.test(text) ? 'audio/mpeg' : null;
+}
+
+/** What is known of a file so far. */
 export interface FoundFormat {
   readonly container?: string;
   readonly codec?: string;
@@ -37,7 +52,7 @@ export interface FoundFormat {
 }
 
 /** The kind of recording that a file is; null when it has no sound or is of no kind that is taken. */
-export function foundType(found: FoundFormat, head: Uint8Array): AudioType | null {
+export function foundType(found: FoundFormat, kind: AudioType | null): AudioType | null {
   const { container = '', codec, hasAudio = false } = found;
   if (!hasAudio || codec === undefined) return null;
   switch (container) {
@@ -53,5 +68,5 @@ export function foundType(found: FoundFormat, head: Uint8Array): AudioType | nul
       return 'audio/flac';
   }
   // Its container has the name of whoever wrote it.
-  return Buffer.from(head.subarray(4, 8)).toString('latin1') === 'ftyp' ? 'audio/mp4' : null;
+  return kind === 'audio/mp4' ? kind : null;
 }

@@ -28,6 +28,8 @@ export interface FileUploadParts extends FileUploadOptions {
   readonly key: SessionKey;
   readonly file: NewFile;
   readonly audio: AudioReader;
+  /** It was completed, or is removed as far as that goes: nothing happens to it any more. */
+  readonly onSettled: (upload: FileUpload) => void;
 }
 
 /**
@@ -123,12 +125,22 @@ export class FileUpload {
     const row: FileRow = { ...key, fileId, mimeType, size: this.#committed, duration, createdAt };
     const at = Math.round(clock.now());
     this.#ended = true;
-    const completed = await storage.files.complete(key, fileId, { mimeType, duration, at }, keep?.(row));
+    const completed = await storage.files
+      .complete(key, fileId, { mimeType, duration, at }, keep?.(row))
+      .catch((error: unknown) => this.#lookUp(error));
     this.#ended = completed === 'completed';
     if (completed === 'idempotency_exists') throw new ApiError('IDEMPOTENCY_IN_PROGRESS');
     if (completed === 'not_open') throw gone();
+    this.#parts.onSettled(this);
     sessions.touch(key);
     return row;
+  }
+
+  /** The commit may have been done although nobody heard of it: the file is there then, and so is what is kept with it. */
+  async #lookUp(error: unknown): Promise<'completed'> {
+    const { key, file, storage } = this.#parts;
+    if (await storage.files.get(key, file.fileId)) return 'completed';
+    throw error;
   }
 
   /** For so many bytes, or for as many as a piece has. */
@@ -176,7 +188,8 @@ export class FileUpload {
       error instanceof ApiError ? error : new ApiError('INTERNAL_ERROR', undefined, { cause: error });
     this.#queue.length = 0;
     this.#parts.audio.stop();
-    if (!this.#ended) this.#removed ??= this.#remove();
+    if (this.#ended) this.#parts.onSettled(this);
+    else this.#removed ??= this.#remove();
     this.#wake();
     return this.#failure;
   }
@@ -191,6 +204,8 @@ export class FileUpload {
       sessions.fileRemoved();
     } catch (error) {
       report('remove a broken off file', error);
+    } finally {
+      this.#parts.onSettled(this);
     }
   }
 }

@@ -13,6 +13,7 @@ const MAX_BYTES = 1_073_741_824;
 
 export class FileService {
   readonly #options: FileUploadOptions;
+  readonly #open = new Set<FileUpload>();
 
   constructor(options: FileUploadOptions) {
     this.#options = options;
@@ -45,7 +46,20 @@ export class FileService {
       const text = `A session keeps at most ${MAX_FILES} files, and ${MAX_BYTES} bytes of them`;
       throw new ApiError('RESOURCE_LIMIT_EXCEEDED', text);
     }
-    return new FileUpload({ ...this.#options, key, file, audio: new AudioReader(mimeType) });
+    const upload = new FileUpload({
+      ...this.#options,
+      key,
+      file,
+      audio: new AudioReader(mimeType),
+      onSettled: (settled) => this.#open.delete(settled),
+    });
+    this.#open.add(upload);
+    return upload;
+  }
+
+  /** Breaks off what is on its way; nothing of it is left when it resolves. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((upload) => upload.abort()));
   }
 
   /** Throws `NOT_FOUND`, also for a file of somebody else. */

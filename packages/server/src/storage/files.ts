@@ -67,7 +67,10 @@ export interface FileStorage {
    * record that is there already is left as it is.
    */
   remove(key: SessionKey, fileId: string, idempotency?: IdempotencyRecord): Promise<boolean>;
-  /** Removes at most `limit` pieces of what was removed, or not completed nor written since; true while there is more. */
+  /**
+   * Removes at most `limit` pieces of what was removed, or not completed nor written since, where a file counts as one
+   * more; true while there may be more.
+   */
   purge(writtenBefore: number, limit: number): Promise<boolean>;
   /** When the first of them was written; 0 for what was removed, null when there is none. */
   nextPurge(): Promise<number | null>;

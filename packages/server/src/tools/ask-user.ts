@@ -10,7 +10,7 @@ const MAX_LABEL = 200;
 const MAX_TEXT = 10_000;
 /** Characters of a form as JSON. What is larger is no question any more, and JSON Schema has its own limit. */
 const MAX_FORM = 50_000;
-/** Letters first, so that no field can have a name that means something to JavaScript. */
+/** Letters first: `__proto__` is no field. */
 const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 const field = z.object({

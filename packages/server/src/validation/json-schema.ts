@@ -1,11 +1,13 @@
 /** Values against JSON Schema, where the schema comes as data: from engines, tools, clients and models. */
 import { ApiError, type FieldError, type Json, type JsonObject } from '@llmgine/protocol';
-import { Ajv2020, type ErrorObject as AjvError } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject as AjvError, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { RE2JS } from 're2js';
 
 /** Compiling one takes time in the thread that serves everybody. */
 const MAX_SCHEMA = 100_000;
+/** Of one value: a long list of wrong items says nothing more after these. */
+const MAX_ERRORS = 20;
 
 /**
  * Patterns come from whoever wrote the schema, so they are matched in linear time; what cannot be (a look-ahead, a
@@ -19,10 +21,26 @@ const regExp = Object.assign(
   { code: 'undefined' },
 );
 
-/** Draft 2020-12, which Zod writes. Words that it does not know are notes for whoever shows the form. */
-const ajv = addFormats.default(
-  new Ajv2020({ strict: false, allErrors: true, logger: false, code: { regExp } }),
-);
+/**
+ * Draft 2020-12, which Zod writes. Words that it does not know are notes for whoever shows the form. What a value only
+ * inherits is not there: every object has a `constructor`.
+ */
+const OPTIONS = {
+  strict: false,
+  allErrors: true,
+  ownProperties: true,
+  logger: false,
+  code: { regExp },
+} as const;
+/** What schemas themselves have to fit; made once, because it takes long. */
+const ofSchemas = new Ajv2020(OPTIONS);
+
+/** A compiler keeps every schema that it has seen, so each schema gets one of its own. */
+function compile(schema: JsonObject): ValidateFunction {
+  const errors = ofSchemas.validateSchema(schema) ? '' : ofSchemas.errorsText(ofSchemas.errors);
+  if (errors !== '') throw new Error(errors);
+  return addFormats.default(new Ajv2020({ ...OPTIONS, meta: false, validateSchema: false })).compile(schema);
+}
 
 /** Says what is wrong with a value; nothing when it fits. */
 export type SchemaCheck = (value: unknown) => FieldError[];
@@ -36,17 +54,19 @@ export function compileSchema(schema: JsonObject, root?: string): SchemaCheck {
   if (JSON.stringify(schema).length > MAX_SCHEMA) {
     throw new TypeError(`The schema has more than ${MAX_SCHEMA} characters`);
   }
-  let validate: ReturnType<typeof ajv.compile>;
+  let validate: ValidateFunction;
   try {
-    validate = ajv.compile(schema);
+    validate = compile(schema);
   } catch (error) {
     throw new TypeError(`The schema is not valid: ${(error as Error).message}`, { cause: error });
-  } finally {
-    // The validator would keep every schema that it has ever seen.
-    ajv.removeSchema(schema);
   }
-  return (value) =>
-    validate(value) ? [] : (validate.errors ?? []).map((error) => toFieldError(error, root));
+  return (value) => {
+    if (validate(value)) return [];
+    const errors = (validate.errors ?? []).slice(0, MAX_ERRORS).map((error) => toFieldError(error, root));
+    // The function would keep them, and the value with them, until its next call.
+    validate.errors = null;
+    return errors;
+  };
 }
 
 /** Throws a `TypeError` for what is no JSON Schema. */

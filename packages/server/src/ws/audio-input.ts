@@ -45,6 +45,8 @@ export class AudioInput implements ConnectionAudio {
       this.#upload = upload;
       this.#messageId = messageId;
     } catch (error) {
+      // Who was told that it takes too long may have begun another one.
+      if (signal.aborted) throw error;
       // Who sends the recording without waiting is told once that it is not taken.
       this.#failure = error instanceof ApiError ? error : new ApiError('INTERNAL_ERROR');
       throw error;

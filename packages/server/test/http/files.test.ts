@@ -4,12 +4,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startApp, type TestApp } from '../../../../tests/helpers/app.ts';
 import { parts, recording, wav } from '../../../../tests/helpers/audio.ts';
+import { testDatabase } from '../../../../tests/helpers/postgres.ts';
 import { type Answer, call } from '../../../../tests/helpers/rest.ts';
 import { testGate } from '../../../../tests/helpers/test-engine.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { LOCAL_OPERATOR } from '../../src/security/principal.ts';
 import { FileUpload } from '../../src/sessions/file-upload.ts';
 import { keyOf } from '../../src/sessions/service.ts';
+import { startProxy } from '../storage/postgres-proxy.ts';
 import { expectProblem } from './expect-problem.ts';
 import { request } from './raw.ts';
 
@@ -244,6 +246,24 @@ describe('a file', () => {
 });
 
 describe('an upload', () => {
+  it('whose commit is not heard of is taken, not told as failed and kept', async () => {
+    const proxy = await startProxy((await testDatabase()).url);
+    const app = await start({ databaseUrl: proxy.url });
+    const { files } = app.app.services.storage;
+    const complete = files.complete.bind(files);
+    vi.spyOn(files, 'complete').mockImplementation((...args) => {
+      proxy.loseAnswersTo('commit', 1);
+      return complete(...args);
+    });
+
+    const { status, body } = await upload(app.audioUrl, wav(1));
+
+    expect(proxy.lost).toBe(1);
+    expect(status).toBe(201);
+    const found = await call('GET', `${app.url}/api/sessions/${app.id}/files/${body.file_id}`);
+    expect(found.body).toMatchObject(body);
+  });
+
   it('whose client hangs up leaves nothing', async () => {
     const app = await start();
     const { client } = slowUpload(app.audioUrl);

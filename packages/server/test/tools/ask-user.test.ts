@@ -32,6 +32,20 @@ test('a question has one free answer', () => {
   expect(check?.('red')).not.toEqual([]);
 });
 
+test.each(['constructor', 'toString', 'valueOf'])('a field may be called %s, and stay empty', (name) => {
+  const fields = (required: boolean) => [{ name, type: 'boolean', required }];
+
+  const { check } = ask({ question: 'Which?', fields: fields(false) });
+  expect(check?.({})).toEqual([]);
+  expect(check?.({ [name]: true })).toEqual([]);
+  expect(check?.({ [name]: 'x' })).toEqual([expect.objectContaining({ path: name })]);
+
+  const strict = ask({ question: 'Which?', fields: fields(true) });
+  expect(strict.check?.({})).toEqual([
+    expect.objectContaining({ path: name, message: expect.stringContaining('required') }),
+  ]);
+});
+
 test('fields make a form with their labels and types', () => {
   const { schema, check } = ask({
     question: 'Your order?',

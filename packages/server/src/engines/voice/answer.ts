@@ -25,7 +25,7 @@ export async function answer(run: VoiceRun, { parts, transcript }: Question): Pr
   if (done) return promptResult({ message: done }) as JsonObject;
   const { config } = run;
   const system = [config.system_prompt, transcript && ABOUT].filter((text) => text != null).join('\n\n');
-  const shown = transcript && readable(transcript, config.max_transcript_length);
+  const shown = transcript && readable(withoutLines(transcript), config.max_transcript_length);
   const { system: _, ...settings } = requestOf(config);
   const request: ModelRequest = {
     ...settings,
@@ -37,6 +37,11 @@ export async function answer(run: VoiceRun, { parts, transcript }: Question): Pr
   };
   const options = { step: run.nextStep(), metadata: { voice: 'answer' } };
   return promptResult(await streamModelStep(run.context, run.model, request, options)) as JsonObject;
+}
+
+/** What is said must not look like the prompt after it. Segments become lines of their own kind anyway. */
+function withoutLines(transcript: Transcript): Transcript {
+  return { ...transcript, text: transcript.text.replace(/\s+/g, ' ') };
 }
 
 /** In a form that never changes: the demo model reads it. */

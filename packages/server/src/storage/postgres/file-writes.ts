@@ -130,6 +130,8 @@ export class FileWrites {
         left -= Number(removed.numAffectedRows ?? 0);
         if (left <= 0) return true;
         await sql`delete from files where session = ${session} and file_id = ${file_id}`.execute(db);
+        left--;
+        if (left <= 0) return true;
       }
     });
   }

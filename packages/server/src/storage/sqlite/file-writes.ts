@@ -168,7 +168,8 @@ export class FileWrites {
         this.#remove.run(file);
         left -= this.#deletePieces.run({ ...file, limit: left });
         if (left <= 0) return true;
-        this.#delete.run(file);
+        left -= this.#delete.run(file);
+        if (left <= 0) return true;
         row = this.#next.get({ before: writtenBefore });
       }
       return false;
