@@ -1,7 +1,7 @@
 import { ApiError } from '@llmgine/protocol';
 import { MAX_PIECE_SIZE } from '../storage/files.ts';
 import type { FileRow, IdempotencyRecord, NewFile, SessionKey, Storage } from '../storage/types.ts';
-import type { AudioReader } from './audio-reader.ts';
+import type { AudioReader } from './audio/reader.ts';
 import type { SteadyClock } from './steady-clock.ts';
 
 /** Bytes that wait for their commit before whoever sends them should wait. */

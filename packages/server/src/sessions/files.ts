@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { ApiError, type AudioAccepted, type FileInfo } from '@llmgine/protocol';
 import type { FileRow, IdempotencyRecord, SessionKey } from '../storage/types.ts';
-import { AudioReader } from './audio-reader.ts';
-import { AUDIO_NAMES, declaredType } from './audio-types.ts';
+import { AudioReader } from './audio/reader.ts';
+import { AUDIO_NAMES, declaredType } from './audio/types.ts';
 import { FileUpload, type FileUploadOptions, tooLarge } from './file-upload.ts';
 import { readFile } from './read-file.ts';
 

@@ -11,7 +11,7 @@ import {
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Services } from '../../services.ts';
-import { AUDIO_NAMES } from '../../sessions/audio-types.ts';
+import { AUDIO_NAMES } from '../../sessions/audio/types.ts';
 import type { FileUpload } from '../../sessions/file-upload.ts';
 import { toAudio, toFileInfo } from '../../sessions/files.ts';
 import type { CallAnswer } from '../../sessions/idempotency.ts';

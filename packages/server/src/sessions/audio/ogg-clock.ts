@@ -1,4 +1,4 @@
-import type { FoundFormat } from './audio-types.ts';
+import type { FoundFormat } from './types.ts';
 
 const PAGE_HEAD = 27;
 /** Bytes of the first packet of a stream that tell what it is. */

