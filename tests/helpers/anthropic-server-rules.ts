@@ -47,7 +47,9 @@ export function validateAnthropic(body: unknown, isSigned: IsSigned = () => true
   const turns = merged(messages);
   complaints.push(...messages.flatMap((turn, n) => turnComplaints(turn, `messages.${n}`, isSigned)));
   complaints.push(...pairComplaints(turns), ...loopComplaints(turns, request.thinking));
-  const used = turns.some(({ blocks }) => blocks.some(({ type }) => type === 'tool_use' || type === 'tool_result'));
+  const used = turns.some(({ blocks }) =>
+    blocks.some(({ type }) => type === 'tool_use' || type === 'tool_result'),
+  );
   if (used && !(Array.isArray(tools) && tools.length > 0)) {
     complaints.push('Requests which include `tool_use` or `tool_result` blocks must define tools');
   }
@@ -218,6 +220,13 @@ function toolComplaints(tools: unknown): string[] {
       input_schema?.type === 'object'
         ? []
         : [`tools.${n}.custom.input_schema.type: Input should be 'object'`],
+    ),
+    ...tools.flatMap(({ input_schema: { oneOf, anyOf, allOf } = {} }, n) =>
+      (oneOf ?? anyOf ?? allOf)
+        ? [
+            `tools.${n}.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level`,
+          ]
+        : [],
     ),
   ];
 }

@@ -14,6 +14,7 @@ interface WireMessage {
 
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'];
 const NAME = /^[a-zA-Z0-9_-]{1,64}$/;
+const CHOICES = ['oneOf', 'anyOf', 'allOf', 'enum', 'not'];
 
 /** The complaints about the body of a request; empty when it is accepted. */
 export function validateOpenAI(body: unknown): string[] {
@@ -119,12 +120,23 @@ function toolComplaints(tools: unknown): string[] {
   return [
     ...(new Set(names).size === names.length ? [] : ['Tool names must be unique.']),
     ...names.flatMap((name, n) => (NAME.test(String(name)) ? [] : [`Invalid 'tools[${n}].function.name'.`])),
-    ...tools.flatMap(({ function: tool }, n) =>
-      tool?.parameters === undefined || tool.parameters?.type === 'object'
-        ? []
-        : [`Invalid schema for function '${tool.name}': schema must be of type "object" (tools[${n}]).`],
-    ),
+    ...tools.flatMap(({ function: tool }) => schemaComplaints(tool?.parameters, tool?.name)),
   ];
+}
+
+function schemaComplaints(parameters: unknown, name: unknown): string[] {
+  if (parameters === undefined) return [];
+  const schema = (parameters ?? {}) as Record<string, unknown>;
+  const isPlain = schema.type === 'object' && CHOICES.every((word) => schema[word] === undefined);
+  if (!isPlain) {
+    return [
+      `Invalid schema for function '${name}': schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.`,
+    ];
+  }
+  const hasProperties = typeof schema.properties === 'object' && schema.properties !== null;
+  return hasProperties
+    ? []
+    : [`Invalid schema for function '${name}': In context=(), object schema missing properties.`];
 }
 
 function formatComplaints(format: unknown): string[] {

@@ -12,6 +12,9 @@ describe('OpenAI', () => {
     tool_calls: ids.map((id) => ({ id, type: 'function', function: { name: 'add', arguments: '{}' } })),
   });
   const answer = (id: string) => ({ role: 'tool', tool_call_id: id, content: 'ok' });
+  const tool = (parameters: object) => ({
+    tools: [{ type: 'function', function: { name: 'a', parameters } }],
+  });
   const complaints = (messages: unknown, more: object = {}) =>
     validateOpenAI({ model: 'm', messages, ...more });
 
@@ -32,6 +35,13 @@ describe('OpenAI', () => {
     ['a role of its own', [{ role: 'robot', content: 'Hi' }], {}, /Invalid value: 'robot'/],
     ['a choice without tools', [hello], { tool_choice: 'auto' }, /only allowed when 'tools'/],
     ['an empty list of tools', [hello], { tools: [] }, /too short - 'tools'/],
+    ['a tool without properties', [hello], tool({ type: 'object' }), /missing properties/],
+    [
+      'a tool with a choice',
+      [hello],
+      tool({ type: 'object', properties: {}, oneOf: [] }),
+      /not have 'oneOf'/,
+    ],
     ['an unknown format', [hello], { response_format: { type: 'json_schema' } }, /response_format/],
   ])('refuses %s', (_, messages, more, reason) => {
     expect(complaints(messages, more).join()).toMatch(reason);
@@ -50,9 +60,10 @@ describe('Anthropic', () => {
   });
   const thinking = { type: 'thinking', thinking: 'Hm', signature: 's' };
   const on = { thinking: { type: 'enabled', budget_tokens: 1024 }, max_tokens: 2048 };
+  const add = { name: 'add', input_schema: { type: 'object' } };
   const complaints = (messages: unknown, more: object = {}) =>
     validateAnthropic(
-      { model: 'm', max_tokens: 9, messages, ...more },
+      { model: 'm', max_tokens: 9, messages, tools: [add], ...more },
       (text, sign) => text === 'Hm' && sign === 's',
     );
   const reasoned = { role: 'assistant', content: [thinking, ...uses('a').content] };
@@ -60,6 +71,7 @@ describe('Anthropic', () => {
   test('takes a conversation with parallel calls and signed reasoning', () => {
     expect(complaints([hello, uses('a', 'b'), results('a', 'b'), hello])).toEqual([]);
     expect(complaints([hello, reasoned, results('a')], on)).toEqual([]);
+    expect(complaints([hello], { tools: undefined })).toEqual([]);
   });
 
   test.each<[string, unknown, object, RegExp]>([
@@ -81,6 +93,13 @@ describe('Anthropic', () => {
     ],
     ['an id twice', [hello, uses('a'), results('a'), uses('a'), results('a')], {}, /must be unique/],
     ['an id with a colon', [hello, uses('a:0'), results('a:0')], {}, /should match pattern/],
+    [
+      'a tool with a choice',
+      [hello],
+      { tools: [{ ...add, input_schema: { type: 'object', anyOf: [{}] } }] },
+      /does not support oneOf, allOf, or anyOf/,
+    ],
+    ['calls without tools', [hello, uses('a'), results('a')], { tools: undefined }, /must define tools/],
     ['an empty text', [{ role: 'user', content: '' }], {}, /must be non-empty/],
     ['a blank text', [{ role: 'user', content: ' ' }], {}, /non-whitespace/],
     ['no content', [{ role: 'user', content: [] }], {}, /non-empty content/],

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { matching, object, oneOf, origins, seconds, text, truth, whole } from './fields.ts';
+import { MODEL_NAMES } from './model-names.ts';
 
 const DAY = 86_400;
 const GIB = 1_073_741_824;
-const MODEL_NAMES = /^[a-z0-9-]+(:[^,]+)?(\s*,\s*[a-z0-9-]+(:[^,]+)?)*$/;
 
 /**
  * Every setting. The name in code is camelCase; in the environment it is `LLMGINE_API_` and upper snake case, in the

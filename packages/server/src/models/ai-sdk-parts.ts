@@ -11,11 +11,15 @@ import type { FinishReason, ModelFinish, ModelSink } from './types.ts';
 
 type FinishPart = Extract<LanguageModelV4StreamPart, { type: 'finish' }>;
 
+/** Characters of what the provider wants back with an answer. */
+const MAX_METADATA = 8 * 1024 * 1024;
+
 export class AiSdkParts {
   readonly #sink: ModelSink;
   /** What the blocks that are open have been given as metadata, and the sink not yet. */
   readonly #metadata = new Map<string, JsonObject>();
   #argumentsLength = 0;
+  #metadataLength = 0;
 
   constructor(sink: ModelSink) {
     this.#sink = sink;
@@ -80,8 +84,12 @@ export class AiSdkParts {
   ): true {
     this.#remember(part.id, part.providerMetadata);
     const metadata = this.#metadata.get(part.id);
-    if (metadata !== undefined) this.#sink.metadata(kind, metadata);
     this.#metadata.delete(part.id);
+    if (metadata === undefined) return true;
+    // Reasoning that a provider keeps to itself is nothing but metadata, and the sink never refuses it.
+    this.#metadataLength += JSON.stringify(metadata).length;
+    if (this.#metadataLength > MAX_METADATA) throw limitError('metadata', MAX_METADATA);
+    this.#sink.metadata(kind, metadata);
     return true;
   }
 

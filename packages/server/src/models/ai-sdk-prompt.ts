@@ -17,6 +17,7 @@ import {
   type ToolResultPart,
   type Turn,
 } from './conversation.ts';
+import { toolSchema } from './tool-schema.ts';
 import type { ModelRequest, ToolSpec } from './types.ts';
 
 type UserPart = Extract<LanguageModelV4Message, { role: 'user' }>['content'][number];
@@ -94,7 +95,7 @@ function toolOptions(
 }
 
 function functionTool({ name, description, parameters }: ToolSpec): LanguageModelV4FunctionTool {
-  return { type: 'function', name, description, inputSchema: parameters as JSONSchema7 };
+  return { type: 'function', name, description, inputSchema: toolSchema(parameters) as JSONSchema7 };
 }
 
 /** The tools that were called in the conversation, for a request that offers none. */

@@ -1,6 +1,6 @@
 /** The providers that every server knows, as the environment configures them. */
 import { ApiError } from '@llmgine/protocol';
-import { type APIConfig, ConfigError, type ProviderVariable } from '../config.ts';
+import type { APIConfig, ProviderVariable } from '../config.ts';
 import { aiSdkProvider } from './ai-sdk.ts';
 import { anthropicProvider, googleProvider, openAIProvider } from './ai-sdk-providers.ts';
 import { demo } from './demo.ts';
@@ -12,7 +12,6 @@ import {
   loadModel,
 } from './further-providers.ts';
 import { ollamaOrigin } from './local-model.ts';
-import { createRedact } from './model-error.ts';
 import { createModelFetch } from './model-fetch.ts';
 import {
   type ClosableProvider,
@@ -22,6 +21,7 @@ import {
   openAICompatible,
 } from './openai-compatible.ts';
 import { openAICompatibleAiSdk } from './openai-compatible-ai-sdk.ts';
+import { providerAddress } from './provider-address.ts';
 import type { ModelTimeouts } from './stall-timer.ts';
 import { withTranscription } from './transcription-provider.ts';
 import type { ModelProvider } from './types.ts';
@@ -150,14 +150,11 @@ function unusable(provider: ModelProvider, reason: string): BuiltinProvider {
   return { provider: { name: provider.name, model: refuse, ...speech }, isUsable: false };
 }
 
-/** Throws `ConfigError`, without what is secret in the value. */
+/** Throws `ConfigError`. */
 function baseURL(
   variables: ModelsConfig['providers'],
   name: 'OPENAI_BASE_URL' | 'ANTHROPIC_BASE_URL' | 'GOOGLE_GENERATIVE_AI_BASE_URL',
 ): string | undefined {
   const value = variables[name];
-  if (value === undefined || (/^https?:/i.test(value) && URL.canParse(value))) return value;
-  throw new ConfigError(
-    `${name} is ${JSON.stringify(createRedact()(value))}, but must be a URL such as http://localhost:8080/v1`,
-  );
+  return value && providerAddress(name, value, 'a URL such as http://localhost:8080/v1').href;
 }

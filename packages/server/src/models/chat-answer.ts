@@ -1,14 +1,14 @@
 /** Reads what the OpenAI chat-completions wire answers, piece by piece. What a provider sends is not trusted to be well formed. */
 import { randomUUID } from 'node:crypto';
 import type { Json, JsonObject, Usage } from '@llmgine/protocol';
-import { limitError } from './model-error.ts';
+import { limitError, modelError } from './model-error.ts';
 import type { SinkGate } from './sink-gate.ts';
 import type { FinishReason, ModelFinish } from './types.ts';
 
 export interface WireToolCall {
   readonly index?: number;
-  readonly id?: string | null;
-  readonly function?: { readonly name?: string | null; readonly arguments?: unknown };
+  readonly id?: unknown;
+  readonly function?: { readonly name?: unknown; readonly arguments?: unknown } | null;
   /** What some servers want back with the call, for example Gemini's thought signatures. */
   readonly extra_content?: unknown;
 }
@@ -52,6 +52,8 @@ interface CallInProgress {
 
 /** Characters of tool arguments: they are collected, so the sink cannot hold them back. */
 export const MAX_ARGUMENTS = 8 * 1024 * 1024;
+/** Of one answer. */
+const MAX_CALLS = 1000;
 const REASONING_FIELDS = ['reasoning_content', 'reasoning'] as const;
 
 const FINISH: Readonly<Record<string, FinishReason>> = {
@@ -69,7 +71,7 @@ export class ChatAnswer {
   #reasoningField: (typeof REASONING_FIELDS)[number] | undefined;
   readonly #calls: CallInProgress[] = [];
   readonly #callByIndex = new Map<number, CallInProgress>();
-  #argumentsLength = 0;
+  #collected = 0;
   #finishReason: string | undefined;
   #refused = false;
   #usage: WireUsage | undefined;
@@ -150,25 +152,43 @@ export class ChatAnswer {
   }
 
   #addToolCall(delta: WireToolCall): void {
-    const call = this.#callOf(delta);
-    if (delta.id) call.id ??= delta.id;
-    if (delta.function?.name) call.name ??= delta.function.name;
-    if (delta.extra_content) call.extra = delta.extra_content as Json;
+    const id = nameOf(delta.id);
+    const name = nameOf(delta.function?.name);
+    this.#collect(`${id ?? ''}${name ?? ''}`);
+    const call = this.#callOf(delta.index, id, name);
+    call.id ??= id;
+    call.name ??= name;
+    if (delta.extra_content) {
+      this.#collect(JSON.stringify(delta.extra_content));
+      call.extra = delta.extra_content as Json;
+    }
     const piece = delta.function?.arguments;
     if (typeof piece === 'string') {
-      this.#argumentsLength += piece.length;
-      if (this.#argumentsLength > MAX_ARGUMENTS) throw limitError('tool arguments', MAX_ARGUMENTS);
+      this.#collect(piece);
       call.text += piece;
     } else if (piece !== undefined && piece !== null) {
+      this.#collect(JSON.stringify(piece));
       call.value = piece as Json;
     }
   }
 
+  #collect({ length }: string): void {
+    this.#collected += length;
+    if (this.#collected > MAX_ARGUMENTS) throw limitError('tool arguments', MAX_ARGUMENTS);
+  }
+
   /** By index; but some servers send none, or the same one for parallel calls that differ in id and name. */
-  #callOf({ index, id, function: called }: WireToolCall): CallInProgress {
+  #callOf(index: number | undefined, id: string | undefined, name: string | undefined): CallInProgress {
     const known = index === undefined ? this.#calls.at(-1) : this.#callByIndex.get(index);
-    const isAnother = known !== undefined && id && called?.name && known.id !== undefined && known.id !== id;
+    const isAnother =
+      known !== undefined &&
+      id !== undefined &&
+      name !== undefined &&
+      known.id !== undefined &&
+      known.id !== id;
     if (known && !isAnother) return known;
+    if (this.#calls.length === MAX_CALLS)
+      throw modelError(`The model called more than ${MAX_CALLS} tools at once`);
     const call: CallInProgress = {
       id: undefined,
       name: undefined,
@@ -189,6 +209,12 @@ export class ChatAnswer {
     if ((reason === 'stop' || reason === 'other') && this.#calls.length > 0) return 'tool_calls';
     return reason;
   }
+}
+
+/** An id or a name, if it is one; some servers count their calls with numbers. */
+function nameOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /** Arguments as JSON; nothing at all is no arguments, and what is no JSON stays the text that it was. */

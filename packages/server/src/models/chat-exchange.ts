@@ -3,10 +3,12 @@ import { createParser, type EventSourceMessage, type EventSourceParser } from 'e
 import type { Dispatcher } from 'undici';
 import { ChatAnswer, type WireChunk } from './chat-answer.ts';
 import {
+  compressedError,
   connectionError,
   droppedError,
   garbledError,
   httpError,
+  isCompressed,
   limitError,
   ModelError,
   modelError,
@@ -99,6 +101,7 @@ export class ChatExchange implements Dispatcher.DispatchHandler {
     this.#retryAfter = retryAfterSeconds(headers);
     const type = String(headers['content-type'] ?? '');
     if (status >= 300) this.#mode = 'error';
+    else if (isCompressed(headers)) this.#fail(compressedError());
     else if (type.includes('json')) this.#mode = 'json';
     else if (type.includes('html')) {
       this.#fail(modelError('The model provider answered with a web page; is the base URL right?'));

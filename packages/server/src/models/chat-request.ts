@@ -7,6 +7,7 @@ import {
   type ToolResultPart,
   type Turn,
 } from './conversation.ts';
+import { toolSchema } from './tool-schema.ts';
 import type { ModelRequest } from './types.ts';
 
 type WireContent =
@@ -48,7 +49,7 @@ export function chatRequestBody(model: string, request: ModelRequest, options: C
     tools: tools?.length
       ? tools.map(({ name, description, parameters }) => ({
           type: 'function',
-          function: { name, description, parameters },
+          function: { name, description, parameters: toolSchema(parameters) },
         }))
       : undefined,
     tool_choice: tools?.length ? toolChoice : undefined,

@@ -7,12 +7,14 @@ export type ToolResultPart = Extract<MessagePart, { type: 'tool_result' }>;
 export type FilePart = Extract<MessagePart, { type: 'file' }>;
 
 const NO_RESULT = 'The call was interrupted before it had a result.';
+/** The name of a tool that every provider takes. */
+const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 /** Providers refuse messages without content, but that somebody spoke is part of the conversation. */
 const NOTHING = '(an empty message)';
 
 /**
- * The conversation in the form that every provider takes: no message and no text is empty, arguments are objects, and
- * each message with tool calls is followed by one `tool` message with exactly one result for each of them. Without that a
+ * The conversation in the form that every provider takes: no message and no text is empty, arguments are objects, tools have
+ * names that providers take, and each message with tool calls is followed by one `tool` message with exactly one result for each of them. Without that a
  * single cancelled run would make providers refuse the rest of the session. Results nobody asked for are dropped.
  *
  * @param provider Who is asked. Reasoning is kept only with the metadata of this provider, and metadata only where this
@@ -31,7 +33,7 @@ export function prepareConversation(messages: readonly Turn[], provider?: string
     const results = resultsAfter(messages, index);
     prepared.push({
       role: 'tool',
-      parts: calls.map((call) => results.get(call.tool_call_id) ?? noResult(call)),
+      parts: calls.map((call) => named(results.get(call.tool_call_id) ?? noResult(call), call.tool_name)),
     });
   }
   return prepared;
@@ -42,7 +44,7 @@ function saidParts({ parts, metadata }: Turn, provider: string | undefined): Mes
   const said = parts
     .map((part) => (isOwn ? part : withoutMetadata(part)))
     .filter(isSaid)
-    .map((part) => (part.type === 'tool_call' ? withObject(part) : part));
+    .map((part) => (part.type === 'tool_call' ? named(withObject(part), part.tool_name) : part));
   // Reasoning that nothing came of; Anthropic refuses it.
   return said.slice(0, said.findLastIndex((part) => part.type !== 'reasoning') + 1);
 }
@@ -68,6 +70,14 @@ function withObject(call: ToolCallPart): ToolCallPart {
   const { arguments: args } = call;
   const isObject = typeof args === 'object' && args !== null && !Array.isArray(args);
   return isObject ? call : { ...call, arguments: {} };
+}
+
+/** A model may have called a tool by a name that there is not; what it was called by is in its result. */
+function named<Part extends ToolCallPart | ToolResultPart>(part: Part, name: string): Part {
+  const tool_name = TOOL_NAME.test(name)
+    ? name
+    : name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64) || 'unknown';
+  return tool_name === part.tool_name ? part : { ...part, tool_name };
 }
 
 /** Results up to the next time the assistant speaks: some servers use the same call ids again and again. */

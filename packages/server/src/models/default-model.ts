@@ -39,16 +39,15 @@ export function hintFor(defaultModel: string, { values, providers }: Config): st
 /** A default model that is not there stops the start, not the first run. Throws `ConfigError` when it is configured. */
 export function checkDefaultModel(models: Models, config: APIConfig): void {
   const { model } = config.values;
+  const known = models.knownProviders;
   try {
     models.resolve();
   } catch (error) {
     if (model === undefined || !(error instanceof ApiError)) throw error;
-    const isKnown = model.split(',').every((name) => models.isProvider(name.trim().split(':', 1)[0] ?? ''));
+    const isKnown = model.split(',').every((name) => known.includes(name.trim().split(':', 1)[0] ?? ''));
     throw config.refuse(
       'model',
-      isKnown
-        ? error.message
-        : `must be \`provider:model\` with one of these providers: ${models.providers.join(', ')}`,
+      isKnown ? error.message : `must be \`provider:model\` with one of these providers: ${known.join(', ')}`,
     );
   }
 }

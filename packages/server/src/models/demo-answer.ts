@@ -3,7 +3,7 @@
  * that everything around a model can be tried and tested without a key: streaming, reasoning, tools, approvals, forms,
  * structured answers, translation.
  */
-import { messageText } from '@llmgine/protocol';
+import { type JsonObject, messageText } from '@llmgine/protocol';
 import { findTranslation, findWordCount } from './demo-intents.ts';
 import { smallestValue } from './demo-json.ts';
 import { demoMerge, withoutTranscript } from './demo-merge.ts';
@@ -38,7 +38,7 @@ export function demoAnswer(request: ModelRequest): DemoPiece[] {
 }
 
 function answerPrompt(request: ModelRequest): DemoPiece[] {
-  const { messages, responseFormat, toolChoice } = request;
+  const { messages, toolChoice } = request;
   const tools = toolChoice === 'none' ? [] : (request.tools ?? []);
   const asked = messages.findLastIndex((message) => message.role === 'user');
   const prompt = asked === -1 ? '' : withoutTranscript(messageText(messages[asked] as Turn));
@@ -47,13 +47,24 @@ function answerPrompt(request: ModelRequest): DemoPiece[] {
   const done = sinceThen.filter(({ parts }) => parts.some(({ type }) => type === 'tool_call')).length;
   const step = steps[done] ?? (toolChoice === 'required' ? anyCall(tools) : undefined);
   if (step) return [think(step, done, steps.length), ...callTools(step, messages)];
-  if (responseFormat) return [{ kind: 'text', text: JSON.stringify(smallestValue(responseFormat.schema)) }];
+  const schema = request.responseFormat?.schema ?? schemaInWords(request);
+  if (schema) return [{ kind: 'text', text: JSON.stringify(smallestValue(schema)) }];
   const results = explainResults(sinceThen, messages);
   if (results === undefined)
     return [...considered(request), say(answerInWords(request, prompt, messages[asked]))];
   return done > 1
     ? [{ kind: 'reasoning', text: `After ${done} steps I have it all.` }, say(results)]
     : [say(results)];
+}
+
+/** What engines write where a provider takes no format of that kind. */
+function schemaInWords({ system = '' }: ModelRequest): JsonObject | undefined {
+  const [, written] = system.split('It has to fit this JSON Schema:\n');
+  try {
+    return written === undefined ? undefined : (JSON.parse(written) as JsonObject);
+  } catch {
+    return undefined;
+  }
 }
 
 function say(text: string): DemoPiece {

@@ -1,5 +1,5 @@
 import type { APIConfig } from '../config.ts';
-import { ConfigError } from '../config.ts';
+import { providerAddress } from './provider-address.ts';
 
 const PORT = 11_434;
 /** Milliseconds that a start may wait for a server on this machine; where there is none, it knows at once. */
@@ -12,12 +12,7 @@ const NO_CHAT = /embed|rerank|bge-|minilm/i;
  */
 export function ollamaOrigin(host = 'localhost'): string {
   const text = host.includes('://') ? host : `http://${host.startsWith(':') ? `localhost${host}` : host}`;
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) {
-    throw new ConfigError(
-      `OLLAMA_HOST is ${JSON.stringify(host)}, but must be an address such as localhost:11434`,
-    );
-  }
-  const url = new URL(text);
+  const url = providerAddress('OLLAMA_HOST', text, 'an address such as localhost:11434', host);
   if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
   if (url.hostname === '[::]') url.hostname = '[::1]';
   if (url.port === '' && !host.includes('://')) url.port = String(PORT);

@@ -164,6 +164,14 @@ export function garbledError(cause?: unknown): ModelError {
   return modelError('The model provider sent a chunk that cannot be understood', { cause });
 }
 
+export function compressedError(): ModelError {
+  return modelError('The model provider sent a compressed answer, which it was not asked for');
+}
+
+export function isCompressed(headers: Headers): boolean {
+  return !['', 'identity'].includes(String(headers['content-encoding'] ?? '').toLowerCase());
+}
+
 export function stallError(ms: number): ModelError {
   return modelError(`The model provider sent nothing for ${ms / 1000} s`);
 }

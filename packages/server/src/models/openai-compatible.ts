@@ -24,10 +24,11 @@ export interface ClosableProvider extends ModelProvider {
   close(): Promise<void>;
 }
 
-/** The model part of `openai-compatible:MODEL`. Throws `VALIDATION_ERROR`. */
+/** The model part of `PROVIDER:MODEL`. Throws `VALIDATION_ERROR`. */
 export function checkModelName(provider: string, name: string): string {
-  if (name === '' || name.length > MAX_MODEL_NAME) {
-    throw new ApiError('VALIDATION_ERROR', `Name the model, for example "${provider}:llama3"`);
+  if (name === '') throw new ApiError('VALIDATION_ERROR', `Name the model, as in "${provider}:NAME"`);
+  if (name.length > MAX_MODEL_NAME) {
+    throw new ApiError('VALIDATION_ERROR', `The name of a model has at most ${MAX_MODEL_NAME} characters`);
   }
   return name;
 }

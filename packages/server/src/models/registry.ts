@@ -33,8 +33,8 @@ export interface Models {
   readonly hint: string | undefined;
   /** Those that can be used now: their key is set, their package installed. */
   readonly providers: readonly string[];
-  /** Also of one that lacks something. */
-  isProvider(name: string): boolean;
+  /** All of them, also those that lack something. */
+  readonly knownProviders: readonly string[];
   /** A provider with a name that is there already replaces it. */
   register(provider: ModelProvider): void;
   /** Ends the connections of the built-in providers, and what still runs on them. Idempotent. */
@@ -73,7 +73,9 @@ export function createModels(options: ModelsOptions): Models {
     get providers() {
       return [...usable];
     },
-    isProvider: (name) => providers.has(name),
+    get knownProviders() {
+      return [...providers.keys()];
+    },
     resolve: (names = defaultModel) =>
       resilientModel(
         names.split(',').map((name) => {

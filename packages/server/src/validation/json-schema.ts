@@ -3,6 +3,7 @@ import { ApiError, type FieldError, type Json, type JsonObject } from '@llmgine/
 import { Ajv2020, type ErrorObject as AjvError, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { RE2JS } from 're2js';
+import { countSteps, stepped, TooManySteps } from './bounded-schema.ts';
 
 /** Compiling one takes time in the thread that serves everybody. */
 const MAX_SCHEMA = 100_000;
@@ -35,11 +36,18 @@ const OPTIONS = {
 /** What schemas themselves have to fit; made once, because it takes long. */
 const ofSchemas = new Ajv2020(OPTIONS);
 
+interface Compiled {
+  readonly validate: ValidateFunction;
+  readonly start: () => void;
+}
+
 /** A compiler keeps every schema that it has seen, so each schema gets one of its own. */
-function compile(schema: JsonObject): ValidateFunction {
+function compile(schema: JsonObject): Compiled {
   const errors = ofSchemas.validateSchema(schema) ? '' : ofSchemas.errorsText(ofSchemas.errors);
   if (errors !== '') throw new Error(errors);
-  return addFormats.default(new Ajv2020({ ...OPTIONS, meta: false, validateSchema: false })).compile(schema);
+  const ajv = addFormats.default(new Ajv2020({ ...OPTIONS, meta: false, validateSchema: false }));
+  const start = countSteps(ajv);
+  return { validate: ajv.compile(stepped(schema)), start };
 }
 
 /** Says what is wrong with a value; nothing when it fits. */
@@ -54,14 +62,21 @@ export function compileSchema(schema: JsonObject, root?: string): SchemaCheck {
   if (JSON.stringify(schema).length > MAX_SCHEMA) {
     throw new TypeError(`The schema has more than ${MAX_SCHEMA} characters`);
   }
-  let validate: ValidateFunction;
+  let compiled: Compiled;
   try {
-    validate = compile(schema);
+    compiled = compile(schema);
   } catch (error) {
     throw new TypeError(`The schema is not valid: ${(error as Error).message}`, { cause: error });
   }
+  const { validate, start } = compiled;
   return (value) => {
-    if (validate(value)) return [];
+    start();
+    try {
+      if (validate(value)) return [];
+    } catch (error) {
+      if (!(error instanceof TooManySteps || error instanceof RangeError)) throw error;
+      return [{ path: root ?? '', message: 'is too much to check by this schema' }];
+    }
     const errors = (validate.errors ?? []).slice(0, MAX_ERRORS).map((error) => toFieldError(error, root));
     // The function would keep them, and the value with them, until its next call.
     validate.errors = null;

@@ -147,7 +147,7 @@ test('a file that code or the command line names is not blamed on the variable',
 });
 
 test.each([
-  ['gpt4', 'must be `provider:model` with one of these providers: demo'],
+  ['gpt4', 'must be `provider:model` with one of these providers: demo, openai, anthropic, google, '],
   ['openai-compatible:llama3', 'openai-compatible models need OPENAI_API_KEY, or OPENAI_BASE_URL'],
 ])(
   'a default model that is not there stops the start, and its source is named: %s',

@@ -83,3 +83,13 @@ test('arguments without an end are an error that no other model mends', () => {
 
   expect(flood).toThrow(expect.objectContaining({ code: 'MODEL_ERROR', remedy: 'nothing' }));
 });
+
+test('so is metadata without an end, of which the sink refuses none', () => {
+  const reader = new AiSdkParts(new RecordingSink());
+  const providerMetadata = { own: { redacted: 'x'.repeat(1024 * 1024) } };
+  const flood = () => {
+    for (let n = 0; n < 9; n++) reader.put({ type: 'reasoning-end', id: String(n), providerMetadata });
+  };
+
+  expect(flood).toThrow(expect.objectContaining({ code: 'MODEL_ERROR', remedy: 'nothing' }));
+});

@@ -148,6 +148,26 @@ describe('settings', () => {
     expect(Object.keys(options({ toolChoice: 'required' }))).toEqual(['prompt', 'abortSignal']);
   });
 
+  test('keep the tools where none is to be called', () => {
+    const tools = [{ name: 'add', description: 'Adds', parameters: { type: 'object' } }];
+
+    expect(options({ tools, toolChoice: 'none' })).toMatchObject({
+      tools: [{ type: 'function', name: 'add' }],
+      toolChoice: { type: 'none' },
+    });
+  });
+
+  test('name the tools that were called where the provider wants them and the request has none', () => {
+    const messages = [user('Hi'), called('a'), result('a'), called('b'), result('b')];
+
+    const made = options({ messages }, { needsToolsOfCalls: true });
+
+    expect(made.tools).toEqual([expect.objectContaining({ type: 'function', name: 'add' })]);
+    expect(made.toolChoice).toEqual({ type: 'none' });
+    expect(options({ messages }).tools).toBeUndefined();
+    expect(options({}, { needsToolsOfCalls: true }).tools).toBeUndefined();
+  });
+
   test('of the provider go along', () => {
     const made = options({}, { providerOptions: () => ({ own: { ping: true } }) });
 

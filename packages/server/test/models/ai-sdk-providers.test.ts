@@ -54,6 +54,57 @@ contractOf('openai', startModelServer, openAIProvider, {
 contractOf('anthropic', startAnthropicServer, anthropicProvider);
 contractOf('google', startGeminiServer, googleProvider);
 
+test.each([
+  ['openai', startModelServer, openAIProvider],
+  ['anthropic', startAnthropicServer, anthropicProvider],
+  ['google', startGeminiServer, googleProvider],
+] as const)('%s takes tools of every schema', async (_, start, provider) => {
+  const server = await start();
+  onTestFinished(() => server.close());
+  const schemas = [
+    { type: 'object' },
+    { oneOf: [{ type: 'object', properties: { a: { type: 'string' } } }] },
+  ];
+  const tools = schemas.map((parameters, n) => ({ name: `tool_${n}`, description: 'Does it', parameters }));
+  const model = provider({ apiKey: SECRET, baseURL: server.baseUrl, fetch }).model('some-model');
+  const messages: ModelRequest['messages'] = [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }];
+
+  await model.stream({ messages, tools }, new RecordingSink(), new AbortController().signal);
+
+  expect(server.refusals).toEqual([]);
+});
+
+describe('after tools were called', () => {
+  const tools = [{ name: 'add', description: 'Adds', parameters: { type: 'object', properties: {} } }];
+  const messages: ModelRequest['messages'] = [
+    { role: 'user', parts: [{ type: 'text', text: 'Hello' }] },
+    { role: 'assistant', parts: [{ type: 'tool_call', tool_call_id: 'a', tool_name: 'add', arguments: {} }] },
+    {
+      role: 'tool',
+      parts: [{ type: 'tool_result', tool_call_id: 'a', tool_name: 'add', result: 1, is_error: false }],
+    },
+  ];
+
+  test.each<[string, Partial<ModelRequest>]>([
+    ['none may be called any more', { tools, toolChoice: 'none' }],
+    ['there are none any more', {}],
+  ])('every provider answers when %s', async (_, more) => {
+    const all = [
+      [await startModelServer(), openAIProvider],
+      [await startAnthropicServer(), anthropicProvider],
+      [await startGeminiServer(), googleProvider],
+    ] as const;
+    for (const [server, provider] of all) {
+      onTestFinished(() => server.close());
+      const model = provider({ apiKey: SECRET, baseURL: server.baseUrl, fetch }).model('some-model');
+
+      await model.stream({ messages, ...more }, new RecordingSink(), new AbortController().signal);
+
+      expect(server.refusals).toEqual([]);
+    }
+  });
+});
+
 describe('settings on the wire', () => {
   const parameters = { type: 'object', properties: {} };
   const request: ModelRequest = {

@@ -97,7 +97,7 @@ describe('a model of the AI SDK', () => {
           ],
         },
       ],
-      tools: [{ name: 'add', description: 'Adds', parameters: { type: 'object' } }],
+      tools: [{ name: 'add', description: 'Adds', parameters: { type: 'object', properties: {} } }],
       temperature: 0.5,
       topP: 0.9,
       maxOutputTokens: 7,
@@ -113,7 +113,7 @@ describe('a model of the AI SDK', () => {
       stopSequences: ['END'],
     });
     expect(options?.tools).toEqual([
-      { type: 'function', name: 'add', description: 'Adds', inputSchema: { type: 'object' } },
+      { type: 'function', name: 'add', description: 'Adds', inputSchema: { type: 'object', properties: {} } },
     ]);
     expect(options?.prompt).toEqual([
       { role: 'system', content: 'Be brief' },

@@ -51,6 +51,19 @@ describe('a conversation on its way to a provider', () => {
   });
 });
 
+test('tools have names that providers take, whatever a model has called', () => {
+  const odd = (tool_name: string) => ({ ...call('a'), tool_name }) as Turn['parts'][number];
+  const names = ['add', 'functions.add', ' ', 'x'.repeat(70), ''].map((name) =>
+    prepareConversation([
+      { role: 'assistant', parts: [odd(name)] },
+      { role: 'tool', parts: [{ ...result('a', 'no'), tool_name: name } as Turn['parts'][number]] },
+    ]).flatMap(({ parts }) => parts.map((part) => ('tool_name' in part ? part.tool_name : ''))),
+  );
+
+  const clean = ['add', 'functions_add', '_', 'x'.repeat(64), 'unknown'];
+  expect(names).toEqual(clean.map((name) => [name, name]));
+});
+
 test.each([['{"n": 1, "te'], [[1]], [null], [7]])(
   'arguments of a call that are no object go as none: %j',
   (args) => {
@@ -210,10 +223,7 @@ test('settings have the names of the wire, and are there only when they are set'
     reasoning_effort: 'low',
     response_format: { type: 'json_schema', json_schema: { name: 'x', schema } },
   });
-  expect(Object.keys(body({ toolChoice: 'required' }))).toEqual([
-    'model',
-    'messages',
-    'stream',
-    'stream_options',
-  ]);
+  for (const request of [{ toolChoice: 'required' }, { tools, toolChoice: 'none' }] as const) {
+    expect(Object.keys(body(request))).toEqual(['model', 'messages', 'stream', 'stream_options']);
+  }
 });

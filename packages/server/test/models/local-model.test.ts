@@ -32,6 +32,10 @@ test.each([
 test('an OLLAMA_HOST that is no address stops the start', () => {
   expect(() => ollamaOrigin('ftp://gpu')).toThrow(ConfigError);
   expect(() => ollamaOrigin('no host')).toThrow(/^OLLAMA_HOST is "no host", but must be/);
+  expect(() => ollamaOrigin('me:hunter2@no host')).toThrow(
+    /^OLLAMA_HOST is "\(hidden\)@no host", but must be/,
+  );
+  expect(ollamaOrigin('http://me:hunter2@gpu')).toBe('http://gpu');
 });
 
 describe('a model on this machine', () => {

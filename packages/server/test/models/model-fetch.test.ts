@@ -7,6 +7,7 @@ import { anthropicProvider } from '../../src/models/ai-sdk-providers.ts';
 import { createModelFetch } from '../../src/models/model-fetch.ts';
 import type { ModelRequest } from '../../src/models/types.ts';
 import { failure, SECRET } from './contract.ts';
+import { RecordingSink } from './recording-sink.ts';
 
 const HELLO: ModelRequest = { messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }] };
 const MIB = 1024 * 1024;
@@ -31,18 +32,55 @@ test('a line without an end is an error before it takes all memory, and ends the
 
   const error = await failure(model, HELLO);
 
-  expect(error.message).toMatch(/more than 8388608 characters of one line/);
+  expect(error.message).toMatch(/more than 8388608 characters of one event/);
   expect(error.remedy).toBe('nothing');
   await server.requests[0]?.closed;
 });
 
-test('an error without an end is cut off, too', async () => {
+test('so is an event of many lines that has no end', async () => {
   const { server, model } = await start();
-  server.script({ status: 500, error: 'x'.repeat(16 * MIB) });
+  const piece = { raw: `data: ${'x'.repeat(MIB)}\n` };
+  server.script({ steps: [...Array.from({ length: 16 }, () => piece), { gate: server.gate() }] });
 
   const error = await failure(model, HELLO);
 
-  expect(error.message.length).toBeLessThan(400);
+  expect(error.message).toMatch(/more than 8388608 characters of one event/);
+  await server.requests[0]?.closed;
+});
+
+test('an answer may be longer than one event', async () => {
+  const { server, model } = await start();
+  const piece = { text: 'x'.repeat(MIB) };
+  server.script({ steps: Array.from({ length: 10 }, () => piece) });
+  const sink = new RecordingSink();
+
+  await model.stream(HELLO, sink, new AbortController().signal);
+
+  expect(sink.said.length).toBe(10 * MIB);
+});
+
+test.each([1, 16 * MIB])(
+  'an error of %i characters is an error of its status, and no more is read',
+  async (length) => {
+    const { server, model } = await start();
+    server.script({ status: 503, error: 'x'.repeat(length) });
+
+    const error = await failure(model, HELLO);
+
+    expect(error.message).toMatch(/^The model provider answered 503: /);
+    expect(error.message.length).toBeLessThan(400);
+    expect(error.remedy).toBe('again');
+  },
+);
+
+test('no compressed answer is asked for, and none is taken', async () => {
+  const { server, model } = await start();
+  server.script({ headers: { 'content-encoding': 'gzip' }, steps: [{ text: 'x' }] });
+
+  const error = await failure(model, HELLO);
+
+  expect(server.requests[0]?.headers['accept-encoding']).toBe('identity');
+  expect(error.message).toBe('The model provider sent a compressed answer, which it was not asked for');
 });
 
 test('after it was closed, nothing is asked any more, and what ran has ended', async () => {

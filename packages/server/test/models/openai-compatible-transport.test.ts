@@ -84,6 +84,14 @@ describe('what goes wrong', () => {
     expect(error.message).toBe('The model provider answered 502: Bad Gateway');
   });
 
+  test('a compressed answer, which nobody has asked for', async () => {
+    server.script({ headers: { 'content-encoding': 'br' }, steps: [{ text: 'x' }] });
+
+    const error = await failure(provider.model('m'), HELLO);
+
+    expect(error.message).toMatch(/compressed answer/);
+  });
+
   test('a page of HTML instead of an answer', async () => {
     server.script({ headers: { 'content-type': 'text/html' }, steps: [{ raw: '<html>' }] });
 

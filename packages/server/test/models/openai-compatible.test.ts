@@ -54,7 +54,7 @@ describe('the request', () => {
     const request: ModelRequest = {
       ...HELLO,
       system: 'Be brief',
-      tools: [{ name: 'add', description: 'Adds', parameters: { type: 'object' } }],
+      tools: [{ name: 'add', description: 'Adds', parameters: { type: 'object', properties: {} } }],
       temperature: 0.5,
       topP: 0.9,
       maxOutputTokens: 100,
@@ -78,7 +78,10 @@ describe('the request', () => {
       stream: true,
       stream_options: { include_usage: true },
       tools: [
-        { type: 'function', function: { name: 'add', description: 'Adds', parameters: { type: 'object' } } },
+        {
+          type: 'function',
+          function: { name: 'add', description: 'Adds', parameters: { type: 'object', properties: {} } },
+        },
       ],
       temperature: 0.5,
       top_p: 0.9,
@@ -240,6 +243,26 @@ describe('the answer', () => {
       { toolCallId: 'b', toolName: 'y', arguments: { n: 2 } },
     ]);
     expect(finish.finishReason).toBe('tool_calls');
+  });
+
+  test('counts its calls, where it does, with texts', async () => {
+    const tool_calls = [{ index: 0, id: 7, function: { name: 'x', arguments: '{}' } }];
+    const raw = `data: ${JSON.stringify({ choices: [{ delta: { tool_calls } }] })}\n\n`;
+
+    const { sink } = await run({ steps: [{ raw }] });
+
+    expect(sink.toolCalls).toEqual([{ toolCallId: '7', toolName: 'x', arguments: {} }]);
+  });
+
+  test.each([
+    ['more calls than anybody could answer', 1100, 'x', /more than 1000 tools/],
+    ['names without an end', 20, 'x'.repeat(512 * 1024), /more than 8388608 characters of tool arguments/],
+  ])('is not collected when it has %s', async (_, count, name, reason) => {
+    const raw = Array.from({ length: count }, (_, index) => ({
+      raw: `data: ${JSON.stringify({ choices: [{ delta: { tool_calls: [{ index, function: { name } }] } }] })}\n\n`,
+    }));
+
+    await expect(run({ steps: raw })).rejects.toThrow(reason);
   });
 
   test('replaces bytes that are no UTF-8', async () => {

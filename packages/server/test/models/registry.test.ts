@@ -1,5 +1,6 @@
 import { ApiError } from '@llmgine/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
+import { startAnthropicServer } from '../../../../tests/helpers/anthropic-server.ts';
 import { type ModelServer, startModelServer } from '../../../../tests/helpers/model-server.ts';
 import { APIConfig, ConfigError, type ConfigInput } from '../../src/config.ts';
 import { createModels, type Models } from '../../src/models/registry.ts';
@@ -104,10 +105,31 @@ describe('providers', () => {
   });
 
   test('a base URL that is none stops the start, without what is secret in it', () => {
-    expect(() => models({ OPENAI_BASE_URL: 'me:hunter2' })).toThrow(ConfigError);
-    expect(() => models({ OPENAI_BASE_URL: 'ftp://me:hunter2@host' })).toThrow(
-      /^OPENAI_BASE_URL is ((?!hunter2).)*$/,
-    );
+    for (const value of ['me:hunter2@host', 'ftp://me:hunter2@host']) {
+      expect(() => models({ OPENAI_BASE_URL: value })).toThrow(ConfigError);
+      expect(() => models({ OPENAI_BASE_URL: value })).toThrow(/^OPENAI_BASE_URL is ((?!hunter2).)*$/);
+    }
+  });
+
+  test('are reached at an address that holds a user, without it', async () => {
+    const server = await startAnthropicServer();
+    open.push(server);
+    const env = {
+      ANTHROPIC_API_KEY: 'sk-test-key',
+      ANTHROPIC_BASE_URL: server.origin.replace('//', '//me:hunter2@'),
+    };
+    const sink = new RecordingSink();
+
+    await models(env)
+      .resolve()
+      .stream(
+        { messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }] },
+        sink,
+        new AbortController().signal,
+      );
+
+    expect(sink.said).not.toBe('');
+    expect(JSON.stringify(server.requests[0]?.headers)).not.toContain('hunter2');
   });
 });
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { JsonObject } from '@llmgine/protocol';
+import type { Json, JsonObject } from '@llmgine/protocol';
 import { describe, expect, test } from 'vitest';
 import { compileSchema } from '../../src/validation/json-schema.ts';
 
@@ -46,6 +46,75 @@ test('two schemas may have the same id, and different contents', () => {
   );
 
   expect([text?.({ b: 1 }).length, number?.({ b: 1 }).length]).toEqual([1, 0]);
+});
+
+describe('a check ends', () => {
+  const doubling = (levels: number): JsonObject => {
+    const next = (n: number) => ({ allOf: [{ $ref: `#/$defs/d${n}` }, { $ref: `#/$defs/d${n}` }] });
+    const defs = Array.from({ length: levels }, (_, n) => [`d${n}`, next(n + 1)]);
+    return { $defs: Object.fromEntries([...defs, [`d${levels}`, { type: 'object' }]]), ...next(0) };
+  };
+  const tooMuch = [{ path: 'value', message: 'is too much to check by this schema' }];
+
+  test('however often its references double', () => {
+    expect(compileSchema(doubling(8))({})).toEqual([]);
+    expect(compileSchema(doubling(64), 'value')({})).toEqual(tooMuch);
+  });
+
+  test('however often they double with the value', () => {
+    const schema = { properties: { a: { allOf: [{ $ref: '#' }, { $ref: '#' }] } } };
+    let value: Json = {};
+    for (let level = 0; level < 64; level++) value = { a: value };
+
+    expect(compileSchema(schema, 'value')(value)).toEqual(tooMuch);
+    expect(compileSchema(schema)({ a: { a: {} } })).toEqual([]);
+  });
+
+  test('however many errors there are', () => {
+    const schema = { items: { allOf: Array.from({ length: 1000 }, () => ({ type: 'string' })) } };
+
+    expect(compileSchema(schema, 'value')(Array.from({ length: 10_000 }, () => 1))).toEqual(tooMuch);
+  });
+
+  test('with a value that is too deep', () => {
+    let value: Json = [];
+    for (let level = 0; level < 100_000; level++) value = [value];
+
+    expect(compileSchema({ items: { $ref: '#' } }, 'value')(value)).toEqual(tooMuch);
+  });
+});
+
+test.each<[Json[], boolean]>([
+  [[1, '1', true, null, [1], { a: 1 }, [['a', 1]]], true],
+  [
+    [
+      { a: 1, b: [2] },
+      { b: [2], a: 1 },
+    ],
+    false,
+  ],
+  [[{ a: null }, {}], true],
+  [Array.from({ length: 100_000 }, (_, n) => ({ n })), true],
+])('items may have to be unique', (items, isUnique) => {
+  const errors = compileSchema({ type: 'array', uniqueItems: true })(items);
+
+  expect(errors).toEqual(isUnique ? [] : [{ path: '', message: 'must NOT have duplicate items' }]);
+  expect(compileSchema({ uniqueItems: false })([1, 1])).toEqual([]);
+});
+
+test('words of a schema that are data, or names of properties, stay what they are', () => {
+  const check = compileSchema({
+    properties: {
+      const: { const: { properties: {} } },
+      items: { enum: [{ type: 'string' }] },
+      ['__proto__']: { type: 'string' },
+    },
+    additionalProperties: false,
+  });
+
+  expect(check({ const: { properties: {} }, items: { type: 'string' } })).toEqual([]);
+  expect(check(JSON.parse('{"__proto__": 1}'))).toHaveLength(1);
+  expect(check({ 'x-llmgine-step': true })).toHaveLength(1);
 });
 
 describe('no schema', () => {

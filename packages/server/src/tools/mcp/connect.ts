@@ -8,7 +8,7 @@ import {
   type Transport,
 } from '@modelcontextprotocol/client';
 import { SERVER_VERSION } from '../../version.ts';
-import { HttpTransport, sseTransport } from './http-transport.ts';
+import { HttpTransport, SseTransport } from './http-transport.ts';
 import { schemaValidator } from './schema-check.ts';
 import type { McpServerConfig } from './server-config.ts';
 import { StdioTransport } from './stdio-transport.ts';
@@ -69,7 +69,7 @@ function waysOf({ server: { reach }, onOutput }: ConnectOptions): readonly Way[]
     { open, mode: 'legacy' },
     { open, mode: 'auto' },
   ];
-  const sse: Way = { open: () => sseTransport(reach), mode: 'legacy' };
+  const sse: Way = { open: () => new SseTransport(reach), mode: 'legacy' };
   if (reach.kind === 'sse') return [sse];
   return reach.kind === 'http' ? streamable : [...streamable, sse];
 }

@@ -11,6 +11,7 @@ import {
 import { connect } from './connect.ts';
 import { pause } from './pause.ts';
 import { shortened } from './result.ts';
+import { withoutSecrets } from './secrets.ts';
 import type { McpServerConfig } from './server-config.ts';
 import { StdioTransport } from './stdio-transport.ts';
 
@@ -96,7 +97,7 @@ export class McpConnection {
 
   /** Rejects with an `Error` in words for the model. */
   async call(tool: string, args: JsonObject, { signal, progress }: CallOptions): Promise<CallToolResult> {
-    const { name, timeoutMs } = this.#options.server;
+    const { name, timeoutMs, secrets } = this.#options.server;
     try {
       return await this.#client.callTool(
         { name: tool, arguments: args },
@@ -118,7 +119,7 @@ export class McpConnection {
       }
       if (timedOut)
         throw new Error(`"${name}" did not answer within ${timeoutMs / 1000} seconds`, { cause: error });
-      const text = shortened((error as Error).message, MAX_ERROR);
+      const text = shortened(withoutSecrets((error as Error).message, secrets), MAX_ERROR);
       if (error instanceof ProtocolError) throw new Error(text, { cause: error });
       throw new Error(`"${name}" could not be called: ${text}`, { cause: error });
     }

@@ -1,35 +1,42 @@
 import {
-  type FetchLike,
   isJSONRPCErrorResponse,
+  isJSONRPCNotification,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
   type JSONRPCMessage,
+  type JSONRPCNotification,
   type RequestId,
   SSEClientTransport,
   StreamableHTTPClientTransport,
-  type Transport,
 } from '@modelcontextprotocol/client';
-import { FloodGuard } from './flood-guard.ts';
+import { HttpConnections } from './http-connections.ts';
 import type { McpHttp } from './server-config.ts';
 import { within } from './within.ts';
 
-/** Bytes of one answer, or of one event of a stream. */
-const MAX_MESSAGE = 10 * 1024 * 1024;
 /** What a server gets to hear that we are done. */
 const GOODBYE_MS = 1000;
-const LINE_FEED = 10;
+/** Answers that are on their way to a server: each is a request of its own. */
+const MAX_REPLIES = 256;
 const CONNECTION_CLOSED = -32_000;
 
 type SendOptions = Parameters<StreamableHTTPClientTransport['send']>[1];
 
-/** Streamable HTTP. A request whose answer can not come any more fails at once. */
+/**
+ * Streamable HTTP. A request whose answer can not come any more fails at once, and one that nobody waits for any more ends
+ * with its connection.
+ */
 export class HttpTransport extends StreamableHTTPClientTransport {
-  readonly #open = new Set<RequestId>();
+  readonly #connections: HttpConnections;
+  readonly #open = new Map<RequestId, AbortController>();
+  #replies = 0;
 
   constructor({ url, headers }: McpHttp) {
-    super(url, { requestInit: { headers: { ...headers } }, fetch: limitedFetch() });
+    const connections = new HttpConnections();
+    super(url, { requestInit: { headers: { ...headers } }, fetch: connections.fetch });
+    this.#connections = connections;
     // Whoever connects it calls what was here before.
     this.onmessage = (message: JSONRPCMessage) => {
+      if (connections.countMessage()) void this.close();
       if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {
         if (message.id !== undefined) this.#open.delete(message.id);
       }
@@ -37,12 +44,21 @@ export class HttpTransport extends StreamableHTTPClientTransport {
   }
 
   override async send(message: JSONRPCMessage, options?: SendOptions): Promise<void> {
-    if (!isJSONRPCRequest(message)) return super.send(message, options);
+    if (isJSONRPCNotification(message)) {
+      this.#abandon(message);
+      return super.send(message, options);
+    }
+    if (!isJSONRPCRequest(message)) return this.#reply(message, options);
     const { id } = message;
-    this.#open.add(id);
+    const abandoned = new AbortController();
+    this.#open.set(id, abandoned);
     try {
       await super.send(message, {
         ...options,
+        requestSignal: AbortSignal.any([
+          abandoned.signal,
+          ...(options?.requestSignal ? [options.requestSignal] : []),
+        ]),
         onRequestStreamEnd: () => {
           options?.onRequestStreamEnd?.();
           this.#unanswered(id);
@@ -57,6 +73,29 @@ export class HttpTransport extends StreamableHTTPClientTransport {
   override async close(): Promise<void> {
     await within(this.terminateSession(), GOODBYE_MS);
     await super.close();
+    await this.#connections.close();
+  }
+
+  /** To what the server asks. */
+  async #reply(message: JSONRPCMessage, options?: SendOptions): Promise<void> {
+    if (this.#replies === MAX_REPLIES) {
+      void this.close();
+      throw new Error('The server asks without end');
+    }
+    this.#replies++;
+    try {
+      await super.send(message, options);
+    } finally {
+      this.#replies--;
+    }
+  }
+
+  /** The request that was cancelled because its time was up, or because whoever asked has gone. */
+  #abandon({ method, params }: JSONRPCNotification): void {
+    if (method !== 'notifications/cancelled') return;
+    const id = params?.requestId as RequestId;
+    this.#open.get(id)?.abort();
+    this.#open.delete(id);
   }
 
   #unanswered(id: RequestId): void {
@@ -67,39 +106,20 @@ export class HttpTransport extends StreamableHTTPClientTransport {
 }
 
 /** The transport that streamable HTTP has replaced. */
-export function sseTransport({ url, headers }: McpHttp): Transport {
-  return new SSEClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: limitedFetch() });
-}
+export class SseTransport extends SSEClientTransport {
+  readonly #connections: HttpConnections;
 
-/** A server that sends without end fails instead of filling the memory. */
-function limitedFetch(): FetchLike {
-  const guard = new FloodGuard();
-  return async (url, init) => {
-    const response = await fetch(url, init);
-    if (!response.body) return response;
-    const { status, statusText, headers } = response;
-    return new Response(response.body.pipeThrough(limited(guard)), { status, statusText, headers });
-  };
-}
-
-/** An event of a stream ends with an empty line; an answer in JSON has none that counts. */
-function limited(guard: FloodGuard): TransformStream<Uint8Array, Uint8Array> {
-  let length = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      const end = lastEmptyLine(chunk);
-      length = end === -1 ? length + chunk.length : chunk.length - end;
-      if (length > MAX_MESSAGE) throw new Error(`The server sent more than ${MAX_MESSAGE} bytes at once`);
-      if (guard.count(chunk.length, 0)) throw new Error('The server sends without end');
-      controller.enqueue(chunk);
-    },
-  });
-}
-
-function lastEmptyLine(chunk: Uint8Array): number {
-  for (let at = chunk.lastIndexOf(LINE_FEED); at > 0; at = chunk.lastIndexOf(LINE_FEED, at - 1)) {
-    const before = chunk[at - 1] === 13 ? chunk[at - 2] : chunk[at - 1];
-    if (before === LINE_FEED) return at;
+  constructor({ url, headers }: McpHttp) {
+    const connections = new HttpConnections();
+    super(url, { requestInit: { headers: { ...headers } }, fetch: connections.fetch });
+    this.#connections = connections;
+    this.onmessage = () => {
+      if (connections.countMessage()) void this.close();
+    };
   }
-  return -1;
+
+  override async close(): Promise<void> {
+    await super.close();
+    await this.#connections.close();
+  }
 }

@@ -28,12 +28,14 @@ export function readMcpServers(config: APIConfig): McpServerList {
     for (const [name, value] of Object.entries(entries)) {
       const label = `the MCP server ${JSON.stringify(name)}`;
       if (name === '') throw refuse('a server in it has no name');
-      const other = taken.get(groupPrefix(name));
+      const prefix = groupPrefix(name);
+      // A tool called `b__c` of `a` must not pass for the tool `c` of `a__b`, also while that is not there.
+      const other = [...taken].find(([one]) => one.startsWith(prefix) || prefix.startsWith(one))?.[1];
       if (other === name) throw refuse(`${label} is in mcpServers already`);
       if (other !== undefined) {
         throw refuse(`the tools of ${label} would be called like those of ${JSON.stringify(other)}`);
       }
-      taken.set(groupPrefix(name), name);
+      taken.set(prefix, name);
       try {
         const { server, unknown } = readEntry(name, value, (variable) => config.variable(variable));
         if (server) servers.push(server);
@@ -50,7 +52,16 @@ export function readMcpServers(config: APIConfig): McpServerList {
 }
 
 function fromSetting(config: APIConfig): Source {
-  return { entries: config.values.mcpServers, refuse: (reason) => config.refuse('mcpServers', reason) };
+  const { mcpServers } = config.values;
+  return { entries: unwrapped(mcpServers), refuse: (reason) => config.refuse('mcpServers', reason) };
+}
+
+/** People copy what is in the files of other programs, with the name around it. */
+function unwrapped(entries: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { mcpServers: inner, ...others } = entries;
+  const isWrapped =
+    isObject(inner) && Object.keys(others).length === 0 && !('command' in inner || 'url' in inner);
+  return isWrapped ? inner : entries;
 }
 
 function fromFile(config: APIConfig): readonly Source[] {
@@ -72,9 +83,12 @@ function fromFile(config: APIConfig): readonly Source[] {
 function serversOf(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const { mcpServers } = JSON.parse(text) as { mcpServers?: unknown };
-    const isObject = typeof mcpServers === 'object' && mcpServers !== null && !Array.isArray(mcpServers);
-    return isObject ? (mcpServers as Record<string, unknown>) : undefined;
+    return isObject(mcpServers) ? mcpServers : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

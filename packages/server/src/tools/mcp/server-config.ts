@@ -1,6 +1,7 @@
 /** One entry of `mcpServers`, as people write it for other programs too. */
 import { z } from 'zod';
 import { expandVariables, type VariableLookup } from './expand-variables.ts';
+import { isSecretName } from './secrets.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 60;
 const MAX_TIMEOUT_SECONDS = 24 * 3600;
@@ -29,7 +30,7 @@ export interface McpServerConfig {
   readonly approval: boolean | ReadonlySet<string>;
   /** Of one call. */
   readonly timeoutMs: number;
-  /** Values that no log may show. */
+  /** Values that no log, and no error that a model reads, may show. */
   readonly secrets: readonly string[];
 }
 
@@ -114,9 +115,7 @@ function reachOf(entry: Entry, lookup: VariableLookup, secrets: string[]): McpSt
       if (found !== undefined) secrets.push(found);
       return found;
     };
-    const expanded = expandVariables(value, noted, field);
-    if (field.startsWith('headers')) secrets.push(expanded);
-    return expanded;
+    return expandVariables(value, noted, field);
   };
   const expandAll = (field: string, values: Readonly<Record<string, string>>) =>
     Object.fromEntries(
@@ -127,6 +126,7 @@ function reachOf(entry: Entry, lookup: VariableLookup, secrets: string[]): McpSt
       throw new Error(`has a "command", which is not of type "${kind}"`);
     const { args, cwd } = entry;
     const env = expandAll('env', entry.env);
+    for (const [variable, text] of Object.entries(env)) if (isSecretName(variable)) secrets.push(text);
     for (const text of [command, ...args, cwd ?? '', ...Object.entries(env).flat()]) {
       if (text.includes('\0')) throw new Error('holds a zero byte, which no process can be given');
     }
@@ -136,8 +136,16 @@ function reachOf(entry: Entry, lookup: VariableLookup, secrets: string[]): McpSt
   const headers = expandAll('headers', entry.headers);
   for (const [header, text] of Object.entries(headers)) {
     if (!isHeader(header, text)) throw new Error(`headers.${header} is not a header of HTTP`);
+    // The scheme, as in `Bearer …`, need not be said with it.
+    secrets.push(text, text.slice(text.indexOf(' ') + 1));
   }
-  return { kind: kind ?? 'any', url: httpUrl(expand('url', url ?? '')), headers };
+  const address = httpUrl(expand('url', url ?? ''));
+  secrets.push(...secretsOf(address));
+  return { kind: kind ?? 'any', url: address, headers };
+}
+
+function secretsOf({ searchParams }: URL): readonly string[] {
+  return [...searchParams].filter(([name]) => isSecretName(name)).map(([, value]) => value);
 }
 
 function kindOf({ type, transport }: Entry): 'stdio' | 'http' | 'sse' | undefined {
@@ -152,6 +160,8 @@ function httpUrl(text: string): URL {
   const url = URL.parse(text);
   if (!url || !['http:', 'https:'].includes(url.protocol))
     throw new Error('url must begin with http:// or https://');
+  if (url.username !== '' || url.password !== '')
+    throw new Error('url must hold no user and password; use headers.Authorization');
   return url;
 }
 

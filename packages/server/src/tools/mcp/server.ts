@@ -5,13 +5,12 @@ import { Backoff } from './backoff.ts';
 import { McpConnection } from './connection.ts';
 import { pause } from './pause.ts';
 import { shortened } from './result.ts';
+import { withoutSecrets } from './secrets.ts';
 import type { McpServerConfig } from './server-config.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { toolsOf } from './tool.ts';
 
 const MAX_REASON = 2000;
-/** Shorter texts are settings rather than secrets. */
-const MIN_SECRET = 8;
 
 export const MCP_STATES = ['connecting', 'ready', 'down', 'disabled'] as const;
 export type McpState = (typeof MCP_STATES)[number];
@@ -104,8 +103,9 @@ export class McpServer {
   async #once(): Promise<{ readonly reason: string; readonly aliveMs: number }> {
     const { server, connectMs, logger } = this.#options;
     const fields = { mcp_server: server.name };
+    let connection: McpConnection | undefined;
     try {
-      const connection = await McpConnection.open({
+      connection = await McpConnection.open({
         server,
         signal: this.#closing.signal,
         connectMs,
@@ -114,7 +114,8 @@ export class McpServer {
         },
         onOutput: (text) =>
           logger.debug({ ...fields, text: this.#redacted(text.trimEnd()) }, 'MCP server says'),
-        onTrouble: (error) => logger.debug({ ...fields, err: error }, 'MCP server trouble'),
+        onTrouble: (error) =>
+          logger.debug({ ...fields, reason: this.#redacted(reasonOf(error)) }, 'MCP server trouble'),
         onTools: (current) => this.#take(current),
       });
       this.#connection = connection;
@@ -135,6 +136,7 @@ export class McpServer {
       await connection.close();
       return { reason, aliveMs };
     } catch (error) {
+      await connection?.close();
       return { reason: reasonOf(error), aliveMs: 0 };
     }
   }
@@ -156,10 +158,7 @@ export class McpServer {
   }
 
   #redacted(text: string): string {
-    return this.#options.server.secrets.reduce(
-      (rest, secret) => (secret.length < MIN_SECRET ? rest : rest.replaceAll(secret, '[hidden]')),
-      text,
-    );
+    return withoutSecrets(text, this.#options.server.secrets);
   }
 }
 

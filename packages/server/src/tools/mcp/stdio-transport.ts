@@ -39,6 +39,8 @@ export class StdioTransport implements Transport {
   #tail = '';
   #reason: string | undefined;
   #over = false;
+  /** The process and its group have ended: their number may be somebody else's by now. */
+  #gone = false;
   #closing: Promise<void> | undefined;
 
   /** `onOutput` gets what the server writes to its error output, in pieces. */
@@ -64,17 +66,15 @@ export class StdioTransport implements Transport {
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
-    this.#child = child;
-    child.stdin.on('error', () => {});
-    child.stderr.on('error', () => {});
-    child.stderr.on('data', (chunk: Buffer) => this.#heard(String(chunk)));
+    child.on('error', () => this.#exited.resolve());
     child.on('exit', (code, signal) => {
       // Nobody is left who would end what it has started, and that may hold its output open.
       this.kill();
+      this.#gone = true;
       this.#reason ??= signal === null ? `it ended with exit code ${code}` : `it ended by ${signal}`;
       this.#exited.resolve();
     });
-    child.on('error', () => this.#exited.resolve());
+    if (child.pid !== undefined) this.#child = child;
     try {
       await once(child, 'spawn');
     } catch (error) {
@@ -82,6 +82,10 @@ export class StdioTransport implements Transport {
       this.#end(noFolder ? `its folder ${cwd} does not exist` : (error as Error).message);
       throw error;
     }
+    // Only now: one that could not be spawned may have no pipes.
+    child.stdin.on('error', () => {});
+    child.stderr.on('error', () => {});
+    child.stderr.on('data', (chunk: Buffer) => this.#heard(String(chunk)));
     void this.#read(child);
   }
 
@@ -173,7 +177,7 @@ export class StdioTransport implements Transport {
 
   #signal(signal: NodeJS.Signals): void {
     const { pid } = this.#child ?? {};
-    if (pid === undefined) return;
+    if (pid === undefined || this.#gone) return;
     try {
       if (process.platform === 'win32') this.#child?.kill(signal);
       else process.kill(-pid, signal);

@@ -10,8 +10,11 @@ import type { McpServerConfig } from './server-config.ts';
 const MAX_DESCRIPTION = 1024;
 /** Characters of the schema of arguments, which goes to the model with every request. */
 const MAX_SCHEMA = 100_000;
-/** Of one server. */
+/** More is nothing that anybody writes, and too much for what walks through it. */
+const MAX_DEPTH = 64;
+/** Of one server: tools, and characters of what a model is told of them with every request. */
 const MAX_TOOLS = 512;
+const MAX_TOTAL = 500_000;
 /** Each line of progress is an event that is kept. */
 const PROGRESS_PAUSE_MS = 500;
 const MAX_PROGRESS = 300;
@@ -36,12 +39,36 @@ export function toolsOf(server: McpServerConfig, listed: readonly Tool[], call: 
   if (missing.length > 0) notes.push(`it has no tools called ${missing.join(', ')}`);
 
   const allowed = listed.filter(({ name }) => allowedTools?.has(name) ?? true);
-  const usable = allowed.filter(({ inputSchema }) => JSON.stringify(inputSchema).length <= MAX_SCHEMA);
+  const usable = allowed.filter(({ inputSchema }) => isUsable(inputSchema));
   if (usable.length < allowed.length) {
-    notes.push(`tools whose schema has more than ${MAX_SCHEMA} characters were left out`);
+    notes.push(
+      `tools whose schema has more than ${MAX_SCHEMA} characters or ${MAX_DEPTH} levels were left out`,
+    );
   }
-  if (usable.length > MAX_TOOLS) notes.push(`only the first ${MAX_TOOLS} of ${usable.length} tools are used`);
-  return { tools: usable.slice(0, MAX_TOOLS).map((tool) => toolOf(server, tool, call)), notes };
+  const tools = firstOf(usable).map((tool) => toolOf(server, tool, call));
+  if (tools.length < usable.length) {
+    notes.push(`only the first ${tools.length} of ${usable.length} tools are used; choose with allowedTools`);
+  }
+  return { tools, notes };
+}
+
+function isUsable(schema: Tool['inputSchema']): boolean {
+  return !isDeeper(schema, MAX_DEPTH) && JSON.stringify(schema).length <= MAX_SCHEMA;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
+/** As many as a model can be told of. */
+function firstOf(tools: readonly Tool[]): readonly Tool[] {
+  let total = 0;
+  const end = tools.findIndex(({ name, description = '', inputSchema }, n) => {
+    total += name.length + Math.min(description.length, MAX_DESCRIPTION) + JSON.stringify(inputSchema).length;
+    return n === MAX_TOOLS || total > MAX_TOTAL;
+  });
+  return end === -1 ? tools : tools.slice(0, end);
 }
 
 function toolOf(server: McpServerConfig, tool: Tool, call: Call): ToolDefinition {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { freePort, startEverything } from './everything-http.ts';
 import { startMcp } from './start-mcp.ts';
@@ -106,7 +107,7 @@ async function startOddHttp(onCall: Answer, onHello?: Answer) {
     server.closeAllConnections();
     await closed;
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`, asked };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`, asked, server };
 }
 
 function json(response: ServerResponse, id: number | undefined, result: object): void {
@@ -145,6 +146,19 @@ test('an answer that never ends fails its call instead of filling the memory', a
   await expect(mcp.call('odd__act')).rejects.toThrow('more than 10485760 bytes');
 });
 
+test('an error that quotes the credentials is told without them', async () => {
+  const { url } = await startOddHttp(({ headers }, response) =>
+    response
+      .writeHead(403, { 'content-type': 'text/plain' })
+      .end(`not for ${headers.authorization?.slice(7)}`),
+  );
+  const mcp = startMcp({ odd: { url, headers: { Authorization: 'Bearer secret-token-3' } } });
+  await mcp.ready('odd');
+  const said = await mcp.call('odd__act').catch(String);
+  expect(said).toContain('not for [hidden]');
+  expect(said + JSON.stringify(mcp.lines)).not.toContain('secret-token-3');
+});
+
 test('a stream that is cut before the answer fails its call at once', async () => {
   const { url } = await startOddHttp((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -154,6 +168,66 @@ test('a stream that is cut before the answer fails its call at once', async () =
   await mcp.ready('odd');
   await expect(mcp.call('odd__act')).rejects.toThrow('ended before the answer');
   expect(mcp.status('odd')).toMatchObject({ status: 'ready', restarts: 0 });
+});
+
+test('a call that nobody answers leaves no request behind', async () => {
+  const closed = Promise.withResolvers<void>();
+  const { url } = await startOddHttp((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(': wait\n\n');
+    response.on('close', () => closed.resolve());
+  });
+  const mcp = startMcp({ odd: { url, timeout: 0.05 } });
+  await mcp.ready('odd');
+  await expect(mcp.call('odd__act')).rejects.toThrow('did not answer within 0.05 seconds');
+  await closed.promise;
+});
+
+test('a call that is cancelled leaves no request behind', async () => {
+  const closed = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  const { url } = await startOddHttp((_, response) => {
+    arrived.resolve();
+    response.on('close', () => closed.resolve());
+  });
+  const mcp = startMcp({ odd: { url } });
+  await mcp.ready('odd');
+  const controller = new AbortController();
+  const call = mcp.call('odd__act', {}, { signal: controller.signal });
+  await arrived.promise;
+  controller.abort(new Error('stopped'));
+  await expect(call).rejects.toThrow('stopped');
+  await closed.promise;
+});
+
+test('no connection is left when it is closed', async () => {
+  const { url, server } = await startOddHttp(() => {});
+  const mcp = startMcp({ odd: { url } });
+  await mcp.ready('odd');
+
+  await mcp.servers.close();
+
+  const count = promisify(server.getConnections.bind(server));
+  await vi.waitFor(async () => expect(await count()).toBe(0), { timeout: 4000 });
+});
+
+test.each([
+  ['asks', { id: 1, method: 'ping' }],
+  ['tells', { method: 'notifications/message', params: { level: 'info', data: 'x' } }],
+])('a server that %s without end is ended', async (_, message) => {
+  const event = `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`;
+  const { url } = await startOddHttp((__, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const more = () => {
+      while (!response.destroyed && response.write(event.repeat(500)));
+      response.once('drain', more);
+    };
+    more();
+  });
+  const mcp = startMcp({ odd: { url } });
+  await mcp.ready('odd');
+  await expect(mcp.call('odd__act')).rejects.toThrow('ended during the call');
+  await mcp.lost('odd');
 });
 
 test('one that refuses the credentials, or leads elsewhere, is not reached; the secret stays here', async () => {

@@ -43,6 +43,11 @@ test('what other programs write is understood', () => {
   expect(warnings).toEqual([]);
 });
 
+test('what is copied from a file of another program, with the name around it, is understood too', () => {
+  expect(read({ mcpServers: { a: { command: 'x' } } }).servers).toMatchObject([{ name: 'a' }]);
+  expect(read({ mcpServers: { command: 'x' } }).servers).toMatchObject([{ name: 'mcpServers' }]);
+});
+
 test('options of ours are read, and fields that mean nothing are told', () => {
   const { servers, disabled, warnings } = read({
     a: {
@@ -90,6 +95,25 @@ test('variables are filled in from the environment', () => {
   });
 });
 
+test('what is secret in an entry is known', () => {
+  const servers = read(
+    {
+      // biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is the setting's own syntax.
+      local: { command: 'x', env: { GITHUB_TOKEN: 'literal-1', LEVEL: 'verbose-1', OTHER: 'x ${TOKEN}' } },
+      remote: {
+        url: 'https://x/mcp?api_key=in-url-1&page=second-1',
+        headers: { Authorization: 'Bearer word-1' },
+      },
+      // biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is the setting's own syntax.
+    },
+    { TOKEN: 'expanded-1' },
+  ).servers;
+  expect(servers.map(({ secrets }) => [...secrets].sort())).toEqual([
+    ['expanded-1', 'literal-1'],
+    ['Bearer word-1', 'in-url-1', 'word-1'],
+  ]);
+});
+
 test.each([
   ['no place', { a: {} }, '"a" needs either "command" or "url"'],
   ['two places', { a: { command: 'x', url: 'http://x' } }, '"a" needs either "command" or "url"'],
@@ -124,6 +148,12 @@ test.each([
     'names that look alike',
     { 'a.b': { command: 'x' }, 'a b': { command: 'x' } },
     'would be called like those of "a.b"',
+  ],
+  ['names of which one begins like the other', { a__b: { command: 'x' }, a: { command: 'x' } }, 'of "a__b"'],
+  [
+    'a password in a URL',
+    { a: { url: 'https://me:secret-1@example.com/mcp' } },
+    '"a" url must hold no user and password',
   ],
 ])('%s is one line that names the server and the field', (_, servers, text) => {
   const failure = () => read(servers);
