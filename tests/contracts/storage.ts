@@ -20,6 +20,7 @@
  */
 import { describe } from 'vitest';
 import { describeAppends } from './storage/appends.ts';
+import { describeBudgets } from './storage/budgets.ts';
 import { describeCompaction } from './storage/compaction.ts';
 import { describeFiles } from './storage/files.ts';
 import type { OpenFresh } from './storage/fixtures.ts';
@@ -58,7 +59,8 @@ export function describeStorageContract(
     describe('pruning', () => describePruning(openFresh));
     describe('idempotency', () => describeIdempotency(openFresh, options.memoryOnly));
     describe('files', () => describeFiles(openFresh, options.memoryOnly));
-    describe('usage and budgets', () => describeUsage(openFresh, options.memoryOnly));
+    describe('usage', () => describeUsage(openFresh));
+    describe('budgets', () => describeBudgets(openFresh, options.memoryOnly));
     describe('isolation (S1)', () => describeIsolation(openFresh));
     describe('restarts', () => describeRestarts(openFresh, options.memoryOnly));
   });

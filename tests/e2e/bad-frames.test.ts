@@ -190,6 +190,12 @@ test('what is nested too deeply is refused, on both transports', async () => {
     ['POST', `/${id}/commands`, `{"command":"prompt","parameters":{"prompt":"x","a":${deep}}}`, 'command'],
     ['POST', `/${id}/events`, `{"event_type":"custom:x","payload":{"a":${deep}}}`, 'event'],
     ['PUT', `/${id}/engine`, `{"engine_type":"ToolChatEngine","engine_config":{"a":${deep}}}`, 'link_engine'],
+    [
+      'POST',
+      `/${id}/requests/req_1`,
+      `{"request_id":"req_1","outcome":"submitted","value":${deep}}`,
+      'server_response',
+    ],
     ['POST', '', `{"metadata":{"a":${deep}}}`, undefined],
   ] as const;
   const socket = await TestSocket.open(wsUrl(id));

@@ -129,7 +129,7 @@ describe('usage', () => {
 const KINDS = {
   tokens: { limit: 2000, message: /is 2000 tokens, and 2000 are used/ },
   cost: { limit: 2.5, message: /is 2.5 of cost, and 2.5 are used/ },
-  steps: { limit: 1, message: /is 1 steps, and 1 are used/ },
+  steps: { limit: 1, message: /is 1 step, and 1 are used/ },
 } as const;
 const SCOPES = { run: /this run/, session: /this session/, principal: /the caller today/ } as const;
 

@@ -126,3 +126,14 @@ test('structured answers are valid JSON, without a word around it', async () => 
   expect(body).toMatchObject({ status: 'completed' });
   expect(body.result.value).toEqual({ title: 'demo', stars: 1, kind: 'book', tags: [], seen: false });
 });
+
+test('a structured answer may be a list, whose schema the model has only in words', async () => {
+  const app = await startApp();
+  const schema = { type: 'array', items: { type: 'number' }, minItems: 2 };
+  const id = await app.createSession({
+    engine_type: 'SinglePassEngine',
+    engine_config: { response_schema: schema },
+  });
+  const { body } = await call('POST', commands(app, id), prompt('Two numbers'));
+  expect(body).toMatchObject({ status: 'completed', result: { value: [0, 0] } });
+});

@@ -7,11 +7,16 @@ export type JsonObject = { [key: string]: Json };
 /** Of objects and arrays in each other. */
 const MAX_LEVELS = 100;
 
+/** Whoever reads it later, in whatever language, may do so by recursion. */
+const TOO_DEEP = `must be JSON of at most ${MAX_LEVELS} levels`;
+
+export const jsonSchema: z.ZodType<Json> = z
+  .unknown()
+  .refine((value) => isJson(value, MAX_LEVELS), TOO_DEEP)
+  .meta({ id: 'Json', description: 'Any JSON value' }) as unknown as z.ZodType<Json>;
 // `unknown` at run time costs nothing: what arrives was parsed from JSON, what leaves is serialised to it.
-export const jsonSchema: z.ZodType<Json> = z.json().meta({ id: 'Json', description: 'Any JSON value' });
 export const jsonObjectSchema: z.ZodType<JsonObject> = z
   .record(z.string(), z.unknown())
-  // Whoever reads it later, in whatever language, may do so by recursion.
   .refine(
     (value) => !isDeeperThan(value, MAX_LEVELS),
     `at most ${MAX_LEVELS} levels`,
@@ -20,6 +25,30 @@ export const jsonObjectSchema: z.ZodType<JsonObject> = z
 function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
+}
+
+function isJson(value: unknown, levels: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'object':
+      return value === null || (levels > 0 && isPlain(value) && allJson(Object.values(value), levels - 1));
+    default:
+      return false;
+  }
+}
+
+function allJson(values: readonly unknown[], levels: number): boolean {
+  return values.every((value) => isJson(value, levels));
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Of whatever realm.
+  return Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** ISO 8601 in UTC with milliseconds, for example `2026-01-01T12:00:00.000Z`. */

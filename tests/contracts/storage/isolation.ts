@@ -63,6 +63,8 @@ const OF_THE_SERVER = [
   'pruneEvents',
   'nextPrune',
   'pruneIdempotency',
+  'pruneUsage',
+  'oldestUsage',
   'check',
   'close',
 ];

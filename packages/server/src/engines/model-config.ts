@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { limitsSchema } from '../config/budgets.ts';
+import { MODEL_NAMES } from '../config/model-names.ts';
 import { type ModelRequest, REASONING_EFFORTS } from '../models/types.ts';
 
 /** What every engine that talks to a model takes in `engine_config`. */
@@ -7,10 +8,7 @@ export const modelConfigSchema = z.object({
   model: z
     .string()
     .max(1000)
-    .regex(
-      /^[a-z0-9-]+(:[^,]+)?(\s*,\s*[a-z0-9-]+(:[^,]+)?)*$/,
-      '`provider:model`, or several separated by commas',
-    )
+    .regex(MODEL_NAMES, '`provider:model`, or several separated by commas')
     .optional()
     .describe(
       "`provider:model`; of several, separated by commas, each stands in for those before it. Default: the server's",

@@ -17,10 +17,13 @@ import type {
   ModelSink,
   ModelToolCall,
 } from '../models/types.ts';
+import { isShallow } from './json-depth.ts';
 import type { EngineContext } from './types.ts';
 
 /** Characters of one answer, which is kept whole until it ends: a model that never ends must not take all memory. */
 const MAX_ANSWER = 8 * 1024 * 1024;
+/** Each is kept with its result, and told to everybody who watches. */
+const MAX_TOOL_CALLS = 1000;
 
 export interface ModelStep {
   readonly message: Message;
@@ -46,8 +49,10 @@ export async function streamModelStep(
   const createdAt = new Date().toISOString();
   const parts: MessagePart[] = [];
   const toolCalls: ModelToolCall[] = [];
+  const callIds = new Map<string, number>();
   let started = false;
   let length = 0;
+  let called = 0;
 
   const begin = () => {
     if (started) return;
@@ -66,16 +71,25 @@ export async function streamModelStep(
       payload: { message_id: messageId, text },
     });
   };
-  const checkLength = () => {
+  const checkLimits = () => {
     if (length > MAX_ANSWER) throw modelError(`The model said more than ${MAX_ANSWER} characters`);
+    if (called > MAX_TOOL_CALLS) {
+      throw modelError(`The model called more than ${MAX_TOOL_CALLS} tools in one answer`);
+    }
   };
   const sink: ModelSink = {
     text: (delta) => piece('text', delta),
     reasoning: (delta) => piece('reasoning', delta),
     toolCall: (given) => {
-      const call = withOwnId(given, toolCalls);
-      length += call.toolName.length + JSON.stringify(call.arguments).length;
-      if (length > MAX_ANSWER) return false;
+      const written = JSON.stringify(given.arguments);
+      length += given.toolName.length + written.length;
+      if (length > MAX_ANSWER || ++called > MAX_TOOL_CALLS) return false;
+      const call = {
+        ...given,
+        toolCallId: freeId(given.toolCallId, callIds),
+        // As text it fits no tool, which the model is then told.
+        arguments: isShallow(given.arguments) ? given.arguments : written,
+      };
       begin();
       toolCalls.push(call);
       parts.push({
@@ -95,14 +109,14 @@ export async function streamModelStep(
     },
     notice: (text) => void context.emit({ event_type: 'status', payload: { text } }),
     drain: async () => {
-      checkLength();
+      checkLimits();
       await context.drain();
     },
   };
 
   const finish = await callModel(context, model, request, sink, step);
   const { finishReason, usage, model: answeredBy = model.id } = finish;
-  checkLength();
+  checkLimits();
   begin();
   const message: Message = {
     message_id: messageId,
@@ -139,12 +153,15 @@ export async function callModel(
   return model.stream(limited, sink, context.signal);
 }
 
-/** Some servers use one id for several calls of an answer; each needs its own, for its result. */
-function withOwnId(call: ModelToolCall, others: readonly ModelToolCall[]): ModelToolCall {
-  const isTaken = (id: string) => others.some(({ toolCallId }) => toolCallId === id);
-  let toolCallId = call.toolCallId;
-  for (let n = 2; isTaken(toolCallId); n++) toolCallId = `${call.toolCallId}_${n}`;
-  return toolCallId === call.toolCallId ? call : { ...call, toolCallId };
+/**
+ * Some servers use one id for several calls of an answer; each needs its own, for its result. `taken`: the ids, with the
+ * last number that was put behind each, because it may be the same id a thousand times.
+ */
+function freeId(id: string, taken: Map<string, number>): string {
+  let free = id;
+  for (let n = taken.get(id) ?? 1; taken.has(free); free = `${id}_${n}`) taken.set(id, ++n);
+  taken.set(free, 1);
+  return free;
 }
 
 /** What `prompt` answers as the `result` of its run: the message of its last step. */

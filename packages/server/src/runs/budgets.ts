@@ -49,18 +49,19 @@ const OWNERS: Readonly<Record<BudgetScope, string>> = {
   session: 'this session',
   principal: 'the caller today (UTC)',
 };
-const UNITS: Readonly<Record<keyof Amounts, string>> = {
-  tokens: 'tokens',
-  cost: 'of cost',
-  steps: 'steps',
-  ms: 'seconds',
+const UNITS: Readonly<Record<keyof Amounts, readonly [one: string, more: string]>> = {
+  tokens: ['token', 'tokens'],
+  cost: ['of cost', 'of cost'],
+  steps: ['step', 'steps'],
+  ms: ['second', 'seconds'],
 };
 
 export function budgetExceeded({ scope, kind, limit, used, needed }: Exceeded): ApiError {
   const shown = (amount: number) => String(kind === 'ms' ? amount / 1000 : amount);
   const need = kind === 'tokens' || kind === 'cost' ? `; the next call needs at least ${shown(needed)}` : '';
+  const [one, more] = UNITS[kind];
   return new ApiError(
     'BUDGET_EXCEEDED',
-    `The budget of ${OWNERS[scope]} is ${shown(limit)} ${UNITS[kind]}, and ${shown(used)} are used or set aside${need}`,
+    `The budget of ${OWNERS[scope]} is ${shown(limit)} ${shown(limit) === '1' ? one : more}, and ${shown(used)} are used or set aside${need}`,
   );
 }

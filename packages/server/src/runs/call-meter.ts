@@ -7,6 +7,8 @@ const CHARACTERS_PER_TOKEN = 4;
 /** No model that keeps to its limit says more: tokens of so many characters are rare, and never come one after the other. */
 const MAX_CHARACTERS_PER_TOKEN = 8;
 const MARGIN = 200;
+/** Far more tokens, or cost, than any call can have. Sums of larger numbers could not be read again one day. */
+const MAX_PLAUSIBLE = 1e9;
 
 export function tokensIn(characters: number): number {
   return Math.ceil(characters / CHARACTERS_PER_TOKEN);
@@ -50,11 +52,15 @@ export class CallMeter {
     return this.#call && estimateUse(this.#call, tokensIn(this.#said));
   }
 
-  /** A step has finished, with what its provider says of it. */
+  /** A step has finished, with what its provider says of it; what no call can use, nobody has counted. */
   finish(usage: Usage | null): Usage | null {
-    const counted = usage ?? this.estimate;
+    const counted = usage && isPlausible(usage) ? usage : this.estimate;
     this.#call = null;
     this.#said = 0;
     return counted;
   }
+}
+
+function isPlausible(usage: Usage): boolean {
+  return Object.values(usage).every((count = 0) => count <= MAX_PLAUSIBLE);
 }

@@ -6,6 +6,7 @@ import {
   type RunOutcome,
   type Usage,
 } from '@llmgine/protocol';
+import { isShallow } from '../engines/json-depth.ts';
 import type { EngineService } from '../engines/service.ts';
 import type { EngineLogger, InputAnswer, InputQuestion, PlannedCall } from '../engines/types.ts';
 import type { Prices } from '../models/pricing.ts';
@@ -285,7 +286,9 @@ export class Execution {
     });
     const result: unknown = await engine.run(context);
     // What cannot be written as JSON fails here, and not in the log.
-    return JSON.parse(JSON.stringify(result ?? null) ?? 'null') as Json;
+    const written = JSON.parse(JSON.stringify(result ?? null) ?? 'null') as Json;
+    if (!isShallow(written)) throw new TypeError('The result of the run is nested too deeply');
+    return written;
   }
 
   async #request(question: InputQuestion): Promise<InputAnswer | null> {

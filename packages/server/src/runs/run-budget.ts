@@ -28,7 +28,9 @@ export class RunBudget {
   }
 
   /** See `EngineContext.reserve`. */
-  async reserve({ model, inputTokens, maxOutputTokens }: PlannedCall): Promise<number | undefined> {
+  async reserve(planned: PlannedCall): Promise<number | undefined> {
+    assertPlannedCall(planned);
+    const { model, inputTokens, maxOutputTokens } = planned;
     if (!this.isLimited) return maxOutputTokens;
     const grant = await this.#options.reserve({
       inputTokens: Math.max(Math.ceil(inputTokens), 0),
@@ -61,5 +63,19 @@ export class RunBudget {
     } catch (error) {
       if (!this.#stopped) this.#options.onExceeded(error as Error);
     }
+  }
+}
+
+/**
+ * Engines are other people's code, and not all of it is typed: what is no number has to fail here, and not in the storage,
+ * where it would fail with the appends of others.
+ */
+function assertPlannedCall({ model, inputTokens, maxOutputTokens = 1 }: PlannedCall): void {
+  if (typeof model !== 'string') throw new TypeError('The model of a call must be a text');
+  if (!Number.isFinite(inputTokens) || inputTokens > Number.MAX_SAFE_INTEGER) {
+    throw new TypeError('The inputTokens of a call must be a number');
+  }
+  if (!Number.isSafeInteger(maxOutputTokens) || maxOutputTokens < 1) {
+    throw new TypeError('The maxOutputTokens of a call must be a whole number from 1 on');
   }
 }

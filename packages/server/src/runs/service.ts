@@ -271,6 +271,7 @@ export class RunService {
       at: now,
       fromSteps: run.steps,
       fromOpenSeq: run.openSeq,
+      fromCalls: run.reserved?.steps ?? 0,
     });
     const { ok } = await log.append({ session: run, touchedAt: now, events, writes });
     if (!ok) return;

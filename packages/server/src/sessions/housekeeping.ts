@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Storage } from '../storage/types.ts';
+import { utcDay } from '../storage/usage.ts';
 import type { SteadyClock } from './steady-clock.ts';
 
 /** The longest time that one timer can wait for. */
@@ -10,9 +11,11 @@ const RETRY_MS = 5000;
 const PAUSE_MS = 1000;
 /** Events of a run that has not ended stay, and so do those after them; so long after its end it is looked at them again. */
 const BLOCKED_MS = 60_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** How long a call with an `Idempotency-Key` can be repeated, at least. */
-const KEPT_ANSWERS_MS = 24 * 60 * 60 * 1000;
-
+const KEPT_ANSWERS_MS = DAY_MS;
+/** How long it is known what a caller has used on a day. */
+const KEPT_USAGE_MS = 400 * DAY_MS;
 /** Files that nobody has written to for so long are left over. */
 const STALE_FILES_MS = 60 * 60 * 1000;
 /** Pieces of files at once; one is as large as many events. */
@@ -43,8 +46,9 @@ interface Chore {
 }
 
 /**
- * Removes what has had its time: deltas of completed messages, old events, old answers, files that were removed or never completed. One timer for whatever is due
- * next, and none when nothing is there; several processes may do it side by side.
+ * Removes what has had its time: deltas of completed messages, old events, old answers, old sums of usage, files that
+ * were removed or never completed. One timer for whatever is due next, and none when nothing is there; several processes
+ * may do it side by side.
  */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
@@ -52,6 +56,7 @@ export class Housekeeping {
   readonly #pruning: Chore;
   readonly #answers: Chore;
   readonly #files: Chore;
+  readonly #usage: Chore;
   #newestAnswer = 0;
   #timer: NodeJS.Timeout | null = null;
   #armed = NEVER;
@@ -83,6 +88,15 @@ export class Housekeeping {
       'purge files',
       () => storage.files.purge(clock.now() - STALE_FILES_MS, FILE_SLICE),
       async () => after(await storage.files.nextPurge(), STALE_FILES_MS),
+    );
+    this.#usage = chore(
+      'prune usage',
+      () => storage.pruneUsage(utcDay(clock.now() - KEPT_USAGE_MS), SLICE),
+      async () => {
+        const oldest = await storage.oldestUsage();
+        // From the first moment on at which the whole day is older.
+        return oldest === null ? null : Date.parse(oldest) + DAY_MS + KEPT_USAGE_MS;
+      },
     );
   }
 
@@ -125,6 +139,7 @@ export class Housekeeping {
   noticeRunEnd(): void {
     const { clock, retentionMs } = this.#options;
     if (retentionMs > 0) this.#plan(this.#pruning, clock.now() + BLOCKED_MS);
+    if (this.#usage.due === NEVER) this.#plan(this.#usage, clock.now() + KEPT_USAGE_MS);
   }
 
   /** An answer was kept. */
@@ -145,7 +160,8 @@ export class Housekeeping {
 
   get #chores(): readonly Chore[] {
     const { retentionMs } = this.#options;
-    return [this.#compaction, ...(retentionMs > 0 ? [this.#pruning] : []), this.#answers, this.#files];
+    const pruning = retentionMs > 0 ? [this.#pruning] : [];
+    return [this.#compaction, ...pruning, this.#answers, this.#files, this.#usage];
   }
 
   #plan(chore: Chore, at: number): void {

@@ -103,6 +103,8 @@ export type Write =
       readonly fromSteps?: number;
       /** The same for its open message. */
       readonly fromOpenSeq?: number | null;
+      /** The same for its calls under way. */
+      readonly fromCalls?: number;
     }
   /** Remembers where the run's unfinished message began; `eventIndex: null` forgets it. */
   | { readonly kind: 'open_message'; readonly runId: string; readonly eventIndex: number | null }

@@ -22,6 +22,11 @@ export function toReservation(reserved: string | null): Reservation | null {
   return reserved === null ? null : (JSON.parse(reserved) as Reservation);
 }
 
+/** How many calls of models are under way. */
+export function callsOf({ reserved }: Pick<UseColumns, 'reserved'>): number {
+  return toReservation(reserved)?.steps ?? 0;
+}
+
 export function useColumns({ usage, steps, elapsedMs, reserved }: RunUse): UseColumns {
   return {
     usage: usage && JSON.stringify(usage),

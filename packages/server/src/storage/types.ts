@@ -206,6 +206,10 @@ export interface Storage {
 
   /** What the runs of an owner have used on a day in UTC, `2026-01-31`; null when that is nothing. */
   usageOn(scope: Scope, day: string): Promise<DayUse | null>;
+  /** Removes at most `limit` such sums of days before `day`, whosoever they are; true while there is more. */
+  pruneUsage(day: string, limit: number): Promise<boolean>;
+  /** The earliest day that has one, or null. */
+  oldestUsage(): Promise<string | null>;
 
   getIdempotency(scope: Scope, idempotencyKey: string): Promise<IdempotencyRecord | null>;
   /** Removes at most `limit` records made before `createdBefore`; true while there is more. */

@@ -48,6 +48,24 @@ test('a call is asked for with its price, and gets what is granted', async () =>
   ]);
 });
 
+test.each([
+  { inputTokens: Number.NaN },
+  { inputTokens: Number.POSITIVE_INFINITY },
+  { inputTokens: '9' as unknown as number },
+  { maxOutputTokens: Number.NaN },
+  { maxOutputTokens: Number.POSITIVE_INFINITY },
+  { maxOutputTokens: 1.5 },
+  { maxOutputTokens: 0 },
+  { maxOutputTokens: -5 },
+  { model: undefined as unknown as string },
+])('what is no call is a mistake of the engine, and nobody is asked: %o', async (wrong) => {
+  for (const budgets of [{}, { run: { tokens: 5 } }]) {
+    const { budget, asked } = open(budgets, {});
+    await expect(budget.reserve({ ...CALL, ...wrong })).rejects.toThrow(TypeError);
+    expect(asked).toEqual([]);
+  }
+});
+
 test('a call without room is refused', async () => {
   const { budget } = open({ run: { ms: 5 } }, { exceeded: OVER });
 

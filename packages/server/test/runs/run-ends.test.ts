@@ -89,6 +89,7 @@ test.each([
       },
     },
   ],
+  ['an endless nesting', JSON.parse('['.repeat(5000) + ']'.repeat(5000))],
 ])('a result that is no JSON fails the run: %s', async (_what, value) => {
   const { url, open } = await startWith(() => value);
   const { id, socket } = await open();

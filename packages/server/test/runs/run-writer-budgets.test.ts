@@ -1,5 +1,5 @@
 /** What the calls of a run set aside, and what they count when they do not come to their end. */
-import { ApiError } from '@llmgine/protocol';
+import { ApiError, type Usage } from '@llmgine/protocol';
 import { expect, test, vi } from 'vitest';
 import { appended, releaseRun, startedRun } from '../../../../tests/contracts/storage/fixtures.ts';
 import { type RunEnd, RunWriter } from '../../src/runs/run-writer.ts';
@@ -31,7 +31,7 @@ async function openWriter() {
     writer.emit({ event_type: 'message_started', payload: { message_id: 'm', role: 'assistant' } });
     writer.emit({ event_type: 'text_delta', payload: { message_id: 'm', text } });
   };
-  const step = (usage: typeof COUNTED | null) =>
+  const step = (usage: Usage | null) =>
     writer.emit({ event_type: 'step_finished', payload: { step: 1, usage, finish_reason: 'stop' } });
   const row = async () => {
     await writer.drain();
@@ -67,6 +67,19 @@ test('what a provider does not count is estimated', async () => {
 
   const usage = { input_tokens: 10, output_tokens: 11, total_tokens: 21, cost: 1.2 };
   expect(await row()).toMatchObject({ usage, steps: 1 });
+});
+
+test.each([
+  { input_tokens: Number.MAX_SAFE_INTEGER, output_tokens: 0, total_tokens: Number.MAX_SAFE_INTEGER },
+  { ...COUNTED, cost: 1e300 },
+])('what no call can use is not counted, so that it spoils no sum: %j', async (absurd) => {
+  const { writer, say, step, row } = await openWriter();
+  await writer.reserve(BUDGETS, CALL);
+  say('x'.repeat(41));
+  step(absurd);
+  step(absurd);
+
+  expect(await row()).toMatchObject({ usage: { total_tokens: 21, cost: 1.2 }, steps: 2 });
 });
 
 test('without a budget nothing is estimated', async () => {

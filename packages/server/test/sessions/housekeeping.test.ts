@@ -245,3 +245,32 @@ test('once stopped it does nothing more', async () => {
   expect(await count()).toBe(1);
   expect(await storage.nextPrune()).toBe(1);
 });
+
+test('what callers have used goes after 400 days, day by day, and one timer waits for it', async () => {
+  const { storage, key, start, housekeeping } = await open(0);
+  const spend = async (steps: number) => {
+    const usage = { input_tokens: steps, output_tokens: 0, total_tokens: steps };
+    const runId = await startedRun(storage, key);
+    const end = { ...finishRun(runId), usage, steps, at: Date.now() };
+    await appended(storage, key, { writes: [end] });
+    housekeeping.noticeRunEnd();
+  };
+  const known = async (days: readonly string[]) => {
+    const found = await Promise.all(days.map((day) => storage.usageOn(OWNER, day)));
+    return found.map((use) => use?.steps ?? 0);
+  };
+  const days = [new Date(), new Date(Date.now() + DAY_MS)].map((date) => date.toISOString().slice(0, 10));
+  await start();
+  await spend(1);
+  await vi.advanceTimersByTimeAsync(DAY_MS);
+  await spend(2);
+  expect(vi.getTimerCount()).toBe(1);
+
+  await vi.advanceTimersByTimeAsync(399 * DAY_MS);
+  expect(await known(days)).toEqual([1, 2]);
+  await vi.advanceTimersByTimeAsync(DAY_MS);
+  await expect.poll(() => known(days)).toEqual([0, 2]);
+  await vi.advanceTimersByTimeAsync(DAY_MS);
+  await expect.poll(() => known(days)).toEqual([0, 0]);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -26,6 +26,7 @@ const BIG = [
   'idempotency',
   'files',
   'file_pieces',
+  'usage_days',
 ];
 /** They hold only the few rows that are asked for, so reading them from end to end is what is meant. */
 const SMALL_INDICES = [
@@ -38,7 +39,13 @@ const SMALL_INDICES = [
   'messages_to_compact',
 ];
 /** Read from one end, as far as the limit goes. */
-const ORDERED_INDICES = ['sessions_at_rest', 'requests_due', 'idempotency_by_age', 'files_unfinished'];
+const ORDERED_INDICES = [
+  'sessions_at_rest',
+  'requests_due',
+  'idempotency_by_age',
+  'files_unfinished',
+  'usage_days_by_day',
+];
 /** Where rows are looked up that were found elsewhere, and tables that are small. */
 const ONE_BY_ONE = ['sessions_key', 'sessions_pkey', 'owners_key', 'Function Scan', 'CTE Scan', 'Seq Scan'];
 
@@ -193,5 +200,7 @@ async function fill({ query }: TestDatabase): Promise<void> {
     from events where seq <= 10`);
   await query(`insert into file_pieces (session, start, file_id, bytes)
     select session, start, file_id, 'x' from files, generate_series(0, 1) as start`);
+  await query(`insert into usage_days select tenant_id, owner_id, '2026-01-01', ${Array(12).fill(0)} from sessions
+    on conflict do nothing`);
   await query('analyze');
 }

@@ -125,6 +125,8 @@ async function cleanUp(storage: Storage, session: SessionKey): Promise<void> {
   await storage.pruneEvents(NO_LIMIT, 10);
   await storage.nextPrune();
   await storage.pruneIdempotency(2, 1);
+  await storage.pruneUsage('9999-12-31', 1);
+  await storage.oldestUsage();
   await useFiles(storage, session);
   await storage.deleteSession(session, answer('deleted'));
   await storage.expireSessions(1001, 10);

@@ -20,7 +20,13 @@ import { temporaryFolder } from './folder.ts';
 /** Indices that hold only the few rows that are asked for, so reading one from end to end is what is meant. */
 const SMALL_INDICES = ['runs_queued', 'runs_running', 'sessions_deleted'];
 /** Read from one end, as far as the limit goes. */
-const ORDERED_INDICES = ['sessions_at_rest', 'messages_to_compact', 'requests_due', 'files_unfinished'];
+const ORDERED_INDICES = [
+  'sessions_at_rest',
+  'messages_to_compact',
+  'requests_due',
+  'files_unfinished',
+  'usage_days_by_day',
+];
 /** Made from the few rows of `runs_queued`. */
 const SMALL_SORTS = ['queued'];
 

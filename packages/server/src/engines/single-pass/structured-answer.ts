@@ -1,6 +1,7 @@
-import { type FieldError, type Json, type JsonObject, jsonObjectSchema } from '@llmgine/protocol';
+import type { FieldError, Json, JsonObject } from '@llmgine/protocol';
 import type { ModelRequest } from '../../models/types.ts';
 import { compileSchema, type SchemaCheck } from '../../validation/json-schema.ts';
+import { isShallow } from '../json-depth.ts';
 import { jsonValues } from './read-json.ts';
 
 /** Of what is wrong with one answer; the first ones say enough. */
@@ -36,9 +37,9 @@ export class StructuredAnswer {
   read(text: string): Reading {
     let errors: readonly FieldError[] | undefined;
     for (const value of jsonValues(text)) {
-      // What is nested without end, nobody could write down or read again.
-      const isShallow = jsonObjectSchema.safeParse({ value }).success;
-      const found = isShallow ? this.#check(value) : [{ path: '', message: 'it is nested too deeply' }];
+      const found = isShallow(value)
+        ? this.#check(value)
+        : [{ path: '', message: 'it is nested too deeply' }];
       if (found.length === 0) return { ok: true, value };
       // The first one is the likeliest to be the answer.
       errors ??= found;

@@ -67,8 +67,11 @@ export async function planCall(
       return settle(failure(`The form cannot be made: ${(error as Error).message}`));
     }
   };
+  // Once somebody was asked, the answer counts, whatever would be decided now.
   const needed =
-    !past.started && (toolbox.wantsApproval(tool) || (await needsApproval(context, tool, call, parsed.data)));
+    past.wasAsked('approval') ||
+    (!past.started &&
+      (toolbox.wantsApproval(tool) || (await needsApproval(context, tool, call, parsed.data))));
   if (!needed) return act();
   return ask(approvalOf(answer, call), (given) =>
     given.outcome === 'approved' ? act() : settle(refusal(given)),

@@ -7,6 +7,7 @@ import { ChatContext } from './chat-context.ts';
 import { type ToolChatConfig, toolChatConfigSchema } from './config.ts';
 import { isSummary } from './summary.ts';
 import { callTools, refuseCalls, toolCallsOf } from './tool-calls.ts';
+import { NO_RECORD, toolRecord } from './tool-record.ts';
 import { Toolbox } from './toolbox.ts';
 
 /**
@@ -46,7 +47,8 @@ async function chat(
   const history = await context.history();
   const conversation = new ChatContext(context, model, config, history);
   const { answers, summaries, isAnswered } = pastOf(context, history);
-  let answer = answers.at(-1);
+  const left = answers.at(-1);
+  let answer = left;
   let said = answers.length;
   let step = answers.length + summaries;
   let open = !isAnswered;
@@ -56,9 +58,10 @@ async function chat(
     if (answer && open) {
       const calls = toolCallsOf(answer);
       if (calls.length === 0) return promptResult({ message: answer });
+      const record = answer === left ? await toolRecord(context, answer) : NO_RECORD;
       // It may name tools although it had none.
       conversation.add(
-        hadTools ? await callTools(context, toolbox, answer, calls) : refuseCalls(context, calls),
+        hadTools ? await callTools(context, toolbox, answer, calls, record) : refuseCalls(context, calls),
       );
       await context.drain();
     }

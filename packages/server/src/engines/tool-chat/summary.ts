@@ -1,6 +1,6 @@
 /** Turns that do not fit any more are told in fewer words, which the conversation keeps in their place. */
 import { randomUUID } from 'node:crypto';
-import { type Message, messageText } from '@llmgine/protocol';
+import { type Message, messageText, type Usage } from '@llmgine/protocol';
 import { z } from 'zod';
 import { modelError } from '../../models/model-error.ts';
 import type { Model, ModelRequest, ModelSink } from '../../models/types.ts';
@@ -10,6 +10,7 @@ import { cutText } from './cut-text.ts';
 import { transcript } from './transcript.ts';
 
 const CHARACTERS_PER_TOKEN = 4;
+const NO_USE: Usage = { input_tokens: 0, output_tokens: 0, total_tokens: 0 };
 /** For what is asked besides the conversation, and for an estimate that was too low. */
 const SLACK_TOKENS = 200;
 
@@ -88,8 +89,8 @@ export async function summarize(
 ): Promise<Message | null> {
   const { step } = task;
   context.emit({ event_type: 'status', payload: { text: 'Summarising the beginning of the conversation' } });
+  const said = new SaidText(context, task.maxOutputTokens * CHARACTERS_PER_TOKEN);
   try {
-    const said = new SaidText(context, task.maxOutputTokens * CHARACTERS_PER_TOKEN);
     const finish = await callModel(context, model, requestOf(task), said.sink, step);
     const { finishReason, usage, model: writtenBy = model.id } = finish;
     const text = finishReason === 'content_filter' ? '' : said.text.trim();
@@ -101,7 +102,9 @@ export async function summarize(
   } catch (error) {
     context.signal.throwIfAborted();
     context.logger.warn({ err: error }, 'the conversation could not be summarised');
-    context.emit({ event_type: 'step_finished', payload: { step, usage: null, finish_reason: 'error' } });
+    // What was refused has used nothing; of what broke off nobody knows.
+    const usage = said.isEmpty ? NO_USE : null;
+    context.emit({ event_type: 'step_finished', payload: { step, usage, finish_reason: 'error' } });
     return null;
   }
 }
@@ -142,6 +145,10 @@ class SaidText {
   text = '';
   readonly sink: ModelSink;
   #length = 0;
+
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
 
   constructor(context: EngineContext, limit: number) {
     const take = (delta: string): boolean => {

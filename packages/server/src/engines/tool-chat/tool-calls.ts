@@ -6,7 +6,7 @@ import { type CallPast, type CallPlan, planCall } from './call-plan.ts';
 import { runningText, waitingText } from './narration.ts';
 import { sideBySide } from './side-by-side.ts';
 import { executeTool, failure, type ToolOutcome } from './tool-execution.ts';
-import { askedKey, toolRecord } from './tool-record.ts';
+import { askedKey, type ToolRecord } from './tool-record.ts';
 import type { Toolbox } from './toolbox.ts';
 
 /** Calls of one answer that are executed; each is work, and events for everybody who watches. */
@@ -35,8 +35,8 @@ export async function callTools(
   toolbox: Toolbox,
   answer: Message,
   calls: readonly ModelToolCall[],
+  record: ToolRecord,
 ): Promise<Message> {
-  const record = await toolRecord(context, answer);
   const outcomes = new Map(record.outcomes);
   const started = new Set(record.started);
   const asked = new Set(record.asked);

@@ -1,6 +1,7 @@
 import type { Json } from '@llmgine/protocol';
 import type { ModelToolCall } from '../../models/types.ts';
 import type { ToolDefinition } from '../../tools/types.ts';
+import { isShallow } from '../json-depth.ts';
 import type { EngineContext } from '../types.ts';
 import { shortened } from './cut-text.ts';
 
@@ -71,7 +72,9 @@ export function resultOf(result: unknown, durationMs = 0): ToolOutcome {
       durationMs,
     );
   }
-  return { result: JSON.parse(text) as Json, isError: false, durationMs };
+  const value = JSON.parse(text) as Json;
+  if (!isShallow(value)) return failure('The result is nested too deeply', durationMs);
+  return { result: value, isError: false, durationMs };
 }
 
 export function failure(message: string, durationMs = 0): ToolOutcome {

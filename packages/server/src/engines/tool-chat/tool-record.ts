@@ -11,7 +11,8 @@ export interface ToolRecord {
   readonly asked: ReadonlySet<string>;
 }
 
-const NOTHING: ToolRecord = { started: new Set(), outcomes: new Map(), asked: new Set() };
+/** Of an answer that this execution of the run has got. */
+export const NO_RECORD: ToolRecord = { started: new Set(), outcomes: new Map(), asked: new Set() };
 
 /** One call may ask for an approval first, and then for its result. */
 export function askedKey(kind: RequestKind, toolCallId: string): string {
@@ -20,7 +21,6 @@ export function askedKey(kind: RequestKind, toolCallId: string): string {
 
 /** Servers use the same call ids in each step, so only what comes after the message with the calls is theirs. */
 export async function toolRecord(context: EngineContext, answer: Message): Promise<ToolRecord> {
-  if (context.attempt === 1) return NOTHING;
   const events = await context.recorded('message_completed', 'tool_call', 'tool_result', 'input_requested');
   const askedFor = events.findLastIndex(
     ({ event_type, payload }) =>

@@ -1,4 +1,5 @@
 import { isFinished } from '@llmgine/protocol';
+import { callsOf } from '../run-use.ts';
 import type { AppendRefusal, Write } from '../types.ts';
 import type { RunDraft } from './draft.ts';
 import { hasPending } from './request-writes.ts';
@@ -106,12 +107,13 @@ export function recoverRun(append: AppendDraft, write: WriteOf<'recover_run'>): 
 }
 
 export function finishRun(append: AppendDraft, write: WriteOf<'finish_run'>): Refused {
-  const { runId, from, status, result, error, at, fromSteps, fromOpenSeq } = write;
+  const { runId, from, status, result, error, at, fromSteps, fromOpenSeq, fromCalls } = write;
   const run = find(append, runId);
   // A run ends once, whatever `from` says.
   if (!run || isFinished(run.status) || !from.includes(run.status)) return 'run_not_in_state';
   if (fromSteps !== undefined && run.steps !== fromSteps) return 'run_not_in_state';
   if (fromOpenSeq !== undefined && run.open_seq !== fromOpenSeq) return 'run_not_in_state';
+  if (fromCalls !== undefined && callsOf(run) !== fromCalls) return 'run_not_in_state';
   if (hasPending(append, encode(runId))) return 'request_pending';
   change(append, runId, run, {
     status,

@@ -40,7 +40,7 @@ import { Retention } from './retention.ts';
 import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
 import { Sessions } from './sessions.ts';
-import { readDay } from './usage-days.ts';
+import { oldestDay, pruneDays, readDay } from './usage-days.ts';
 
 /** Making an index of a large table is no query like others. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
@@ -303,6 +303,14 @@ export class PostgresStorage implements Storage {
 
   async usageOn(scope: Scope, day: string): Promise<DayUse | null> {
     return this.#again(() => readDay(this.#database.sql, scope, day));
+  }
+
+  async pruneUsage(day: string, limit: number): Promise<boolean> {
+    return this.#do(() => pruneDays(this.#database.sql, day, limit));
+  }
+
+  async oldestUsage(): Promise<string | null> {
+    return this.#again(() => oldestDay(this.#database.sql));
   }
 
   async getIdempotency(scope: Scope, idempotencyKey: string): Promise<IdempotencyRecord | null> {

@@ -80,6 +80,23 @@ export async function readDay(db: Sql, scope: Scope, day: string): Promise<DayUs
   return row ? toDayUse(row) : null;
 }
 
+/** True while there is more. Skips what another process removes already. */
+export async function pruneDays(db: Sql, before: string, limit: number): Promise<boolean> {
+  const { rows } = await sql`
+    delete from usage_days where ctid = any (array(
+      select ctid from usage_days where day < ${before} order by day limit ${limit} for update skip locked
+    )) returning 1
+  `.execute(db);
+  if (rows.length < limit) return false;
+  const oldest = await oldestDay(db);
+  return oldest !== null && oldest < before;
+}
+
+export async function oldestDay(db: Sql): Promise<string | null> {
+  const row = await db.selectFrom('usage_days').select('day').orderBy('day').limit(1).executeTakeFirst();
+  return row?.day ?? null;
+}
+
 function nameOf({ tenant_id, owner_id, day }: DayName): string {
   return JSON.stringify([tenant_id, owner_id, day]);
 }

@@ -1,6 +1,6 @@
 import { isFinished, type RunStatus } from '@llmgine/protocol';
 import { type Selectable, sql } from 'kysely';
-import { toRunUse, type UseColumns, useColumns } from '../run-use.ts';
+import { callsOf, toRunUse, type UseColumns, useColumns } from '../run-use.ts';
 import { settle } from '../settlement.ts';
 import type { RunsTable } from '../tables.ts';
 import type { AppendRefusal, NewRun, Write } from '../types.ts';
@@ -183,12 +183,13 @@ export class RunWrites {
 
   finish(state: AppendState, write: WriteOf<'finish_run'>): AppendRefusal | undefined {
     const { session } = state;
-    const { runId, from, status, result, error, at, fromSteps, fromOpenSeq } = write;
+    const { runId, from, status, result, error, at, fromSteps, fromOpenSeq, fromCalls } = write;
     const run = this.#find.get({ session, runId });
     // A run ends once, whatever `from` says.
     if (!run || isFinished(run.status) || !from.includes(run.status)) return 'run_not_in_state';
     if (fromSteps !== undefined && run.steps !== fromSteps) return 'run_not_in_state';
     if (fromOpenSeq !== undefined && run.open_seq !== fromOpenSeq) return 'run_not_in_state';
+    if (fromCalls !== undefined && callsOf(run) !== fromCalls) return 'run_not_in_state';
     if (this.#requests.arePending(session, runId)) return 'request_pending';
     const { after, change } = settle(toRunUse(run), write, 'all');
     this.#finish.run({

@@ -306,6 +306,14 @@ export class SqliteStorage implements Storage {
     });
   }
 
+  async pruneUsage(day: string, limit: number): Promise<boolean> {
+    return this.#do(() => this.#room.make(() => this.#usageDays.prune(day, limit)));
+  }
+
+  async oldestUsage(): Promise<string | null> {
+    return this.#do(() => this.#usageDays.oldest());
+  }
+
   async getIdempotency(scope: Scope, idempotencyKey: string): Promise<IdempotencyRecord | null> {
     return this.#do(() => this.#idempotency.get(scope, idempotencyKey));
   }

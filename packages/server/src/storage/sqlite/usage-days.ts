@@ -24,9 +24,19 @@ const COSTS = ['cost', 'reserved_cost'] as const satisfies readonly (keyof DayCo
 export class UsageDays {
   readonly #get: Prepared<DayArgs, DayCounts>;
   readonly #add: Prepared<DayArgs & DayCounts, unknown>;
+  readonly #prune: Prepared<{ before: string; limit: number }, unknown>;
+  readonly #oldest: Prepared<object, { day: string }>;
 
   constructor(database: Database) {
     const db = database.sql;
+    this.#prune = database.prepare((p: { before: string; limit: number }) => {
+      const slice = sql`delete from usage_days where (tenant_id, owner_id, day) in
+        (select tenant_id, owner_id, day from usage_days where day < ${p.before} order by day limit ${p.limit})`;
+      return { compile: () => slice.compile(db) };
+    });
+    this.#oldest = database.prepare(() =>
+      db.selectFrom('usage_days').select('day').orderBy('day').limit(sql.lit(1)),
+    );
     this.#get = database.prepare((p: DayArgs) =>
       db
         .selectFrom('usage_days')
@@ -63,6 +73,16 @@ export class UsageDays {
   /** Inside a transaction of the caller. */
   add({ tenantId, ownerId }: Scope, change: UseChange): void {
     this.#add.run({ tenantId, ownerId, day: change.day, ...countsOf(change) });
+  }
+
+  /** True while there is more. */
+  prune(before: string, limit: number): boolean {
+    const removed = this.#prune.run({ before, limit });
+    return removed === limit && (this.oldest() ?? before) < before;
+  }
+
+  oldest(): string | null {
+    return this.#oldest.get({})?.day ?? null;
   }
 }
 

@@ -11,14 +11,14 @@ import { ExtensibleAPIFactory } from '../../../src/extensibility/factory.ts';
 
 const LONG = 'word '.repeat(100);
 
-async function start(engine_config: object) {
+async function start(engine_config: object, config: object = {}) {
   const apiFactory = new ExtensibleAPIFactory().registerTool({
     name: 'read',
     description: 'Reads',
     parameters: z.object({}),
     execute: () => LONG.repeat(8),
   });
-  const app = await startModelApp({ apiFactory });
+  const app = await startModelApp({ apiFactory, config });
   const id = await app.createSession({
     engine_type: 'ToolChatEngine',
     engine_config: { tools: [], ...engine_config },
@@ -120,6 +120,21 @@ test.each<[string, ModelScript]>([
   expect(models.requests.filter(({ body }) => isSummaryRequest(body)).length).toBeGreaterThan(0);
   expect(models.requests.at(-1)?.body.messages[0]?.content).toMatch(/^Turn [2-4]/);
   expect((await messages()).map(({ role }: { role: string }) => role)).not.toContain('system');
+});
+
+test('a summary that the provider refuses uses nothing of a budget, and a step all the same', async () => {
+  const { models, prompt, socket } = await start(
+    { max_context_tokens: 600, context_strategy: 'summarize' },
+    { budgets: { run: { tokens: 1e6 } } },
+  );
+  models.respond = ({ body }) =>
+    isSummaryRequest(body) ? { status: 400, error: { message: 'no' } } : says('Yes.');
+  const results = [];
+  for (let n = 0; n < 5; n++) results.push(await prompt(`Turn ${n}`));
+  expect(models.requests.filter(({ body }) => isSummaryRequest(body)).length).toBeGreaterThan(0);
+  expect(new Set(results.map(({ usage }) => usage.total_tokens)).size).toBe(1);
+  const refused = socket.events.filter(({ payload }) => payload.finish_reason === 'error');
+  expect(refused[0]?.payload).toMatchObject({ step: 1, usage: { total_tokens: 0 } });
 });
 
 test('a run that is cancelled while it summarises ends, and leaves no half of a summary', async () => {

@@ -88,6 +88,37 @@ test('the approvals that a tool wants stay, whatever the configuration names', a
   expect(told()).toEqual([['call_1', expect.stringContaining('not today')]]);
 });
 
+test('who was asked decides, although nobody would be asked any more when the answer comes', async () => {
+  const done: unknown[] = [];
+  const decisions = [true];
+  const { asks, told, answer, prompt } = await start([
+    tool('risky', (args) => done.push(args), { approval: () => decisions.shift() ?? false }),
+  ]);
+  asks({ name: 'risky', arguments: {} });
+  const result = prompt();
+  await answer({ outcome: 'denied', reason: 'never' });
+  expect(await result).toMatchObject({ status: 'completed' });
+  expect(done).toEqual([]);
+  expect(told()).toEqual([['call_1', expect.stringContaining('never')]]);
+});
+
+const nested = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+
+test('arguments and results that are nested without end are errors for the model, and not the end of the run', async () => {
+  const done: unknown[] = [];
+  const { asks, told, prompt } = await start([
+    tool('take', (args) => done.push(args)),
+    tool('give', () => nested(5000)),
+  ]);
+  asks({ name: 'take', arguments: { n: nested(5000) } }, { name: 'give', arguments: {} });
+  expect(await prompt()).toMatchObject({ status: 'completed' });
+  expect(done).toEqual([]);
+  expect(told()).toEqual([
+    ['call_1', expect.stringContaining('The arguments are not valid')],
+    ['call_2', expect.stringContaining('nested too deeply')],
+  ]);
+});
+
 test('the model gets no tool that it was not offered, although it is there', async () => {
   const done: unknown[] = [];
   const { asks, told, prompt } = await start([
@@ -163,6 +194,16 @@ test('calls that a server gives one id are kept apart, and each has its own resu
     ['same_3', '3'],
   ]);
   expect(models.refusals).toEqual([]);
+});
+
+test.each([
+  [1000, { status: 'completed', error: null }],
+  [1001, { status: 'failed', error: { code: 'MODEL_ERROR', message: expect.stringMatching(/1000 tools/) } }],
+])('an answer may have at most 1000 calls, and they may all have one id: %i', async (count, end) => {
+  const { asks, told, prompt } = await start([tool('look', () => 'seen')]);
+  asks(...Array.from({ length: count }, () => ({ name: 'look', arguments: {}, id: 'same' })));
+  expect(await prompt()).toMatchObject(end);
+  expect(new Set(told().map(([id]) => id)).size).toBe(end.error ? 0 : count);
 });
 
 test('of very many calls in one answer 64 are executed, 16 at a time, and all have a result', async () => {

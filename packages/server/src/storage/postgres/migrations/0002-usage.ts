@@ -37,4 +37,5 @@ const STATEMENTS = [
     reserved_ms float8 not null,
     constraint usage_days_key primary key (tenant_id, owner_id, day)
   ) with (fillfactor = 70)`,
+  `create index usage_days_by_day on usage_days (day)`,
 ];

@@ -37,4 +37,5 @@ const STATEMENTS = [
     reserved_ms integer not null,
     constraint usage_days_key primary key (tenant_id, owner_id, day)
   ) strict, without rowid`,
+  `create index usage_days_by_day on usage_days (day)`,
 ];
