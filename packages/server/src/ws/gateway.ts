@@ -146,7 +146,7 @@ export class Gateway implements ConnectionOwner {
     if (origin !== undefined && !isAllowedOrigin(origin, config)) {
       throw new ApiError('FORBIDDEN', 'This origin may not connect');
     }
-    const principal = authenticate.authenticate(request, offeredCredential(request));
+    const principal = await authenticate.authenticate(request, offeredCredential(request));
     checkHandshake(request);
     const key = keyOf(principal, sessionId.toLowerCase());
     const found = UUID.test(sessionId) && (await this.#find(key));

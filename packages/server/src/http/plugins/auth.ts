@@ -21,11 +21,11 @@ export function registerAuth(app: HttpApp, authenticator: Authenticator, config:
     const { public: open, browsable } = request.routeOptions.config;
     if (open === true) return;
     if (browsable !== true || !hasKey) {
-      request.principal = authenticator.authenticate(request.raw);
+      request.principal = await authenticator.authenticate(request.raw);
       return;
     }
     try {
-      request.principal = authenticator.authenticate(request.raw, basicPassword(request.raw.headers));
+      request.principal = await authenticator.authenticate(request.raw, basicPassword(request.raw.headers));
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'UNAUTHENTICATED') throw error;
       throw new HttpProblem(error.code, error.message, {

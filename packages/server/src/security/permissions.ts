@@ -1,0 +1,41 @@
+/** What a principal may do: each route and each message type asks for one permission. */
+import { ApiError } from '@llmgine/protocol';
+import type { Principal } from './principal.ts';
+
+export const PERMISSIONS = [
+  /** What the server is and can do: `/api/info`, engines, documents. */
+  'info:read',
+  /** Sessions and all that is in them. */
+  'sessions:read',
+  /** Make, link, publish in, upload to and delete sessions. */
+  'sessions:write',
+  /** Give commands, and cancel them. */
+  'runs:write',
+  /** Answer what runs ask people, and execute the tools of clients. */
+  'requests:answer',
+  'metrics:read',
+  /** Keys, the audit log, and stopping everything. */
+  'admin',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+export const ROLES = ['admin', 'user', 'viewer'] as const;
+export type Role = (typeof ROLES)[number];
+
+const OF_VIEWERS: readonly Permission[] = ['info:read', 'sessions:read'];
+const OF_ROLES: Readonly<Record<Role, ReadonlySet<Permission>>> = {
+  admin: new Set(PERMISSIONS),
+  user: new Set([...OF_VIEWERS, 'sessions:write', 'runs:write', 'requests:answer']),
+  viewer: new Set(OF_VIEWERS),
+};
+
+/** What the role allows, and the scopes of the credential, where it has any, do not take away. */
+export function may({ role, scopes }: Pick<Principal, 'role' | 'scopes'>, permission: Permission): boolean {
+  return OF_ROLES[role].has(permission) && (scopes === null || scopes.includes(permission));
+}
+
+/** Throws `FORBIDDEN`. */
+export function demand(principal: Pick<Principal, 'role' | 'scopes'>, permission: Permission): void {
+  if (may(principal, permission)) return;
+  throw new ApiError('FORBIDDEN', `This needs the permission "${permission}"`);
+}
