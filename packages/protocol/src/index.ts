@@ -137,6 +137,8 @@ export {
   requestPageSchema,
   rootSchema,
   runPageSchema,
+  type Ticket,
+  ticketSchema,
 } from './rest.ts';
 export {
   type CommandResult,
@@ -168,4 +170,9 @@ export {
   sessionSummarySchema,
   sessionUsageSchema,
 } from './sessions.ts';
-export { BEARER_SUBPROTOCOL_PREFIX, PROTOCOL_VERSION, SUBPROTOCOL } from './version.ts';
+export {
+  BEARER_SUBPROTOCOL_PREFIX,
+  PROTOCOL_VERSION,
+  SUBPROTOCOL,
+  TICKET_SUBPROTOCOL_PREFIX,
+} from './version.ts';

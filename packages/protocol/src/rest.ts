@@ -104,6 +104,14 @@ export const requestPageSchema = z
   })
   .meta({ id: 'RequestPage' });
 
+export const ticketSchema = z
+  .object({
+    ticket: z.string().meta({ description: 'offer it as the subprotocol `llmgine.ticket.TICKET`' }),
+    expires_at: timestampSchema,
+  })
+  .meta({ id: 'Ticket', description: 'Opens one WebSocket of the session, once' });
+export type Ticket = z.infer<typeof ticketSchema>;
+
 export const problemSchema = z
   .object({
     type: z.string().meta({ description: 'a stable URI for the code' }),

@@ -63,6 +63,7 @@ export const CLIENT_EXAMPLES: Record<ClientFrameType, readonly object[]> = {
   ],
   status: [{}],
   hello: [{}, { protocol_version: '1' }],
+  authenticate: [{ token: 'a-key' }],
   unlink_engine: [{}],
   command: [
     { command: 'prompt', parameters: { prompt: 'Hello' }, on_conflict: 'queue', stream: true },
@@ -131,6 +132,10 @@ export const SERVER_EXAMPLES: Record<ServerFrameType, readonly object[]> = {
       },
       message_types: ['ping'],
     },
+  ],
+  authenticated: [
+    { subject: 'operator', role: 'admin', expires_at: null },
+    { subject: 'ann', role: 'user', expires_at: AT },
   ],
   engine_unlinked: [{ engine_id: 'engine_123' }],
   command_accepted: [{ run_id: RUN, cursor: CURSOR, position: 0 }],

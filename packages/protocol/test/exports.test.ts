@@ -29,6 +29,7 @@ test('the public surface is this list', () => {
     'SERVER_INITIATED',
     'SESSION_STATUSES',
     'SUBPROTOCOL',
+    'TICKET_SUBPROTOCOL_PREFIX',
     'answerAcceptedSchema',
     'answerSchema',
     'appendText',
@@ -97,6 +98,7 @@ test('the public surface is this list', () => {
     'sessionMetadataSchema',
     'sessionSummarySchema',
     'sessionUsageSchema',
+    'ticketSchema',
     'timestampSchema',
     'usageSchema',
   ]);

@@ -35,6 +35,9 @@ export const CLIENT_FRAMES = {
   link_engine: linkEngineSchema,
   status: emptySchema,
   hello: z.object({ protocol_version: z.union([z.string().max(20), z.number()]).optional() }),
+  authenticate: z.object({
+    token: z.string().min(1).max(8192).meta({ description: 'A key or a JWT of the same principal' }),
+  }),
   unlink_engine: emptySchema,
   command: commandBodySchema
     .extend({

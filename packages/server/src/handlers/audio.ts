@@ -1,4 +1,5 @@
 import { CLIENT_FRAMES } from '@llmgine/protocol';
+import { demand } from '../security/permissions.ts';
 import { toAudio } from '../sessions/files.ts';
 import { startCommand } from './command.ts';
 import { defineHandler } from './types.ts';
@@ -6,6 +7,7 @@ import { defineHandler } from './types.ts';
 export const audioBeginHandler = defineHandler({
   type: 'audio_begin',
   schema: CLIENT_FRAMES.audio_begin,
+  permission: 'sessions:write',
   touches: true,
   async handle(data, { connection, messageId, signal }) {
     await connection.audio.begin(data.mime_type, messageId, signal);
@@ -16,9 +18,11 @@ export const audioBeginHandler = defineHandler({
 export const audioEndHandler = defineHandler({
   type: 'audio_end',
   schema: CLIENT_FRAMES.audio_end,
+  permission: 'sessions:write',
   touches: true,
   async handle({ command, parameters, ...options }, context) {
-    const { connection, services, session, signal, reply } = context;
+    const { connection, principal, services, session, signal, reply } = context;
+    if (command !== undefined) demand(principal, 'runs:write');
     const file = await connection.audio.end(signal);
     if (signal.aborted) {
       // Nobody was told of it, and nobody will be.

@@ -4,6 +4,7 @@ import { defineHandler, type HandlerContext } from './types.ts';
 export const commandHandler = defineHandler({
   type: 'command',
   schema: CLIENT_FRAMES.command,
+  permission: 'runs:write',
   // Accepting the command touches the session in the same transaction.
   touches: false,
   async handle(data, context) {
@@ -15,8 +16,9 @@ export const commandHandler = defineHandler({
 /** Starts the run of a command, whose result the connection gets. */
 export async function startCommand(
   data: ClientFrameData<'command'>,
-  { connection, services, messageId, loadSession, reply, signal, logger }: HandlerContext,
+  { connection, principal, services, messageId, loadSession, reply, signal, logger }: HandlerContext,
 ): Promise<void> {
+  services.live.remember(principal);
   connection.acceptServerFrames();
   const session = await loadSession();
   await services.runs.start(session, data, (accepted, { attached }) => {
@@ -32,6 +34,7 @@ export async function startCommand(
 export const cancelHandler = defineHandler({
   type: 'cancel',
   schema: CLIENT_FRAMES.cancel,
+  permission: 'runs:write',
   unordered: true,
   touches: true,
   handle: async (data, { services, session }) => ({

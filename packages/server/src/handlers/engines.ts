@@ -4,6 +4,7 @@ import { defineHandler } from './types.ts';
 export const getEngineTypesHandler = defineHandler({
   type: 'get_engine_types',
   schema: CLIENT_FRAMES.get_engine_types,
+  permission: 'info:read',
   touches: false,
   handle: (_data, { services }) => ({ type: 'engine_types', data: { engine_types: services.engines.types } }),
 });
@@ -11,6 +12,7 @@ export const getEngineTypesHandler = defineHandler({
 export const linkEngineHandler = defineHandler({
   type: 'link_engine',
   schema: CLIENT_FRAMES.link_engine,
+  permission: 'sessions:write',
   touches: true,
   handle: async (data, { services, loadSession, signal }) => ({
     type: 'engine_linked',
@@ -21,6 +23,7 @@ export const linkEngineHandler = defineHandler({
 export const unlinkEngineHandler = defineHandler({
   type: 'unlink_engine',
   schema: CLIENT_FRAMES.unlink_engine,
+  permission: 'sessions:write',
   touches: true,
   handle: async (_data, { services, loadSession }) => ({
     type: 'engine_unlinked',

@@ -4,6 +4,7 @@ import { defineHandler } from './types.ts';
 export const eventHandler = defineHandler({
   type: 'event',
   schema: CLIENT_FRAMES.event,
+  permission: 'sessions:write',
   // Publishing touches the session in the same transaction.
   touches: false,
   async handle(data, { services, session, reply }) {

@@ -6,6 +6,7 @@ import { defineHandler } from './types.ts';
 export const helloHandler = defineHandler({
   type: 'hello',
   schema: CLIENT_FRAMES.hello,
+  permission: 'sessions:read',
   touches: true,
   handle(_data, { connection, services, sessionId }) {
     connection.acceptServerFrames();

@@ -4,6 +4,7 @@ import { defineHandler } from './types.ts';
 export const pingHandler = defineHandler({
   type: 'ping',
   schema: CLIENT_FRAMES.ping,
+  permission: null,
   unordered: true,
   touches: false,
   handle: (data) => ({

@@ -1,7 +1,9 @@
 import { ApiError, MESSAGE_TYPE, SERVER_FRAMES } from '@llmgine/protocol';
 import type { z } from 'zod';
+import { isPermission, PERMISSIONS } from '../security/permissions.ts';
 import { fieldErrors } from '../validation.ts';
 import { audioBeginHandler, audioEndHandler } from './audio.ts';
+import { authenticateHandler } from './authenticate.ts';
 import { cancelHandler, commandHandler } from './command.ts';
 import { getEngineTypesHandler, linkEngineHandler, unlinkEngineHandler } from './engines.ts';
 import { eventHandler } from './event.ts';
@@ -19,6 +21,7 @@ const CORE_HANDLERS: readonly MessageHandler[] = [
   linkEngineHandler,
   statusHandler,
   helloHandler,
+  authenticateHandler,
   unlinkEngineHandler,
   commandHandler,
   cancelHandler,
@@ -50,12 +53,14 @@ export class MessageTypes {
 
   /** Throws when the type is not a name, is taken, or is one that the server sends. */
   register(handler: MessageHandler, description: CustomMessageType): void {
-    const { type } = handler;
+    const { type, permission } = handler;
     if (!MESSAGE_TYPE.test(type)) throw new TypeError(`Message type ${JSON.stringify(type)} is not a name`);
     if (this.#handlers.has(type))
       throw new TypeError(`There is a handler of ${JSON.stringify(type)} already`);
     if (Object.hasOwn(SERVER_FRAMES, type))
       throw new TypeError(`${JSON.stringify(type)} is a frame that the server sends`);
+    if (permission !== null && !isPermission(permission))
+      throw new TypeError(`${JSON.stringify(type)} needs a permission: ${PERMISSIONS.join(', ')}`);
     this.#handlers.set(type, handler);
     this.#custom.push(description);
   }

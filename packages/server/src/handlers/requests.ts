@@ -4,6 +4,7 @@ import { defineHandler } from './types.ts';
 export const claimRequestHandler = defineHandler({
   type: 'claim_request',
   schema: CLIENT_FRAMES.claim_request,
+  permission: 'requests:answer',
   // Claiming touches the session in the same transaction.
   touches: false,
   handle: async (data, { connection, services, session }) => ({
@@ -15,6 +16,7 @@ export const claimRequestHandler = defineHandler({
 export const serverResponseHandler = defineHandler({
   type: 'server_response',
   schema: CLIENT_FRAMES.server_response,
+  permission: 'requests:answer',
   unordered: true,
   // Answering touches the session in the same transaction.
   touches: false,

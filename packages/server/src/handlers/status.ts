@@ -4,6 +4,7 @@ import { defineHandler } from './types.ts';
 export const statusHandler = defineHandler({
   type: 'status',
   schema: CLIENT_FRAMES.status,
+  permission: 'sessions:read',
   unordered: true,
   touches: false,
   async handle(_data, { services, loadSession }) {

@@ -4,6 +4,7 @@ import { defineHandler } from './types.ts';
 export const subscribeHandler = defineHandler({
   type: 'subscribe',
   schema: CLIENT_FRAMES.subscribe,
+  permission: 'sessions:read',
   touches: false,
   async handle(data, { connection, reply, signal }) {
     connection.acceptServerFrames();
@@ -18,6 +19,7 @@ export const subscribeHandler = defineHandler({
 export const unsubscribeHandler = defineHandler({
   type: 'unsubscribe',
   schema: CLIENT_FRAMES.unsubscribe,
+  permission: 'sessions:read',
   touches: false,
   handle(_data, { connection }) {
     connection.events.unsubscribe();

@@ -1,6 +1,7 @@
 import type { CommandAccepted, MessageId } from '@llmgine/protocol';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import type { Permission } from '../security/permissions.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
 import type { FileRow, SessionKey, SessionRow } from '../storage/types.ts';
@@ -52,6 +53,11 @@ export interface ClientConnection {
   send(frame: OutgoingFrame): void;
   /** From now on frames that were not asked for may be sent. */
   acceptServerFrames(): void;
+  /**
+   * Goes on with another credential of the same principal. Rejects with `UNAUTHENTICATED`, and `FORBIDDEN` for that of
+   * somebody else; then everything stays as it was.
+   */
+  refresh(token: string): Promise<Principal>;
   readonly events: ConnectionEvents;
   readonly audio: ConnectionAudio;
 }
@@ -79,6 +85,8 @@ export interface MessageHandler<Schema extends z.ZodType = z.ZodType> {
   readonly type: string;
   /** Validates `data` before the handler runs. */
   readonly schema: Schema;
+  /** What whoever sends it has to be allowed, each time; null: what everybody is who may connect. */
+  readonly permission: Permission | null;
   /** True for those that never wait for the handlers before them. */
   readonly unordered?: boolean;
   /** False for reads: they do not keep the session alive. */

@@ -2,9 +2,10 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ApiError } from '@llmgine/protocol';
 import type { Logger } from 'pino';
 import type { APIConfig } from '../config.ts';
+import { authMode } from './auth-mode.ts';
 import { isBasic } from './basic.ts';
 import { createKeyCheck } from './bootstrap-key.ts';
-import { LOCAL_OPERATOR, OPERATOR, type Principal } from './principal.ts';
+import { ANYBODY, LOCAL_OPERATOR, OPERATOR, type Principal } from './principal.ts';
 import { type ForeignSign, foreignSign } from './same-machine.ts';
 
 export interface Authenticator {
@@ -13,6 +14,8 @@ export interface Authenticator {
    * WebSocket subprotocol; those win over it. Rejects with `UNAUTHENTICATED`.
    */
   authenticate(request: IncomingMessage, credential?: string): Promise<Principal>;
+  /** Whose credential this is; being on the same machine does not help. Rejects with `UNAUTHENTICATED`. */
+  verify(offered: string, request: IncomingMessage): Promise<Principal>;
 }
 
 /** Knows one kind of credential. */
@@ -28,9 +31,9 @@ const HINT_INTERVAL_MS = 60_000;
 const BEARER = /^Bearer +([^\s]+) *$/i;
 
 /**
- * Who offers a credential is who it says, or nobody. Without one, callers on the same machine are let in where no
- * credential is configured, and the log says, at most once a minute for each reason, why another one was refused and how
- * to let it in.
+ * Who offers a credential is who it says, or nobody. Without one, callers on the same machine are let in where the
+ * configuration says so, and the log says, at most once a minute for each reason, why another one was refused and how to
+ * let it in. With `auth` `none` everybody is the operator, whatever they offer.
  *
  * @param verifiers Are asked in their order, after the bootstrap key.
  */
@@ -39,26 +42,36 @@ export function createAuthenticator(
   logger: Logger,
   verifiers: readonly CredentialVerifier[] = [],
 ): Authenticator {
+  const mode = authMode(config.values);
+  if (mode === 'none') return everybody();
   const { key } = config.values;
   const all = key === undefined ? verifiers : [bootstrapVerifier(key), ...verifiers];
-  const allowsLocal = key === undefined;
   const explain = createExplanation(logger);
+  const verify = async (offered: string, request: IncomingMessage) => {
+    for (const verifier of all) {
+      const principal = await verifier.verify(offered, request);
+      if (principal) return principal;
+    }
+    throw new ApiError('UNAUTHENTICATED', 'The credential is not valid');
+  };
   return {
+    verify,
     async authenticate(request, credential) {
       const offered = offeredKey(request.headers) ?? credential;
-      if (offered === undefined || (allowsLocal && verifiers.length === 0)) {
-        if (!allowsLocal) throw new ApiError('UNAUTHENTICATED');
-        const sign = foreignSign(request);
-        if (!sign) return LOCAL_OPERATOR;
-        throw explain(request, sign);
-      }
-      for (const verifier of all) {
-        const principal = await verifier.verify(offered, request);
-        if (principal) return principal;
-      }
-      throw new ApiError('UNAUTHENTICATED', 'The credential is not valid');
+      // Where there are no credentials at all, there are no wrong ones.
+      if (offered !== undefined && (mode === 'required' || all.length > 0)) return verify(offered, request);
+      if (mode === 'required') throw new ApiError('UNAUTHENTICATED');
+      const sign = foreignSign(request);
+      if (!sign) return LOCAL_OPERATOR;
+      throw explain(request, sign);
     },
   };
+}
+
+function everybody(): Authenticator {
+  const anybody = async (request: IncomingMessage) =>
+    foreignSign(request) === null ? LOCAL_OPERATOR : ANYBODY;
+  return { authenticate: anybody, verify: (_offered, request) => anybody(request) };
 }
 
 function bootstrapVerifier(key: string): CredentialVerifier {
@@ -76,7 +89,8 @@ function createExplanation(logger: Logger): (request: IncomingMessage, sign: For
       logger.warn(
         { peer: request.socket.remoteAddress, reason: sign.kind },
         `A caller was refused: no key is configured, and ${sign.text}. ` +
-          'To let it in set LLMGINE_API_KEY to a secret of 16 or more characters and send it as "Authorization: Bearer KEY".',
+          'To let it in make a key with "llmgine keys create --name NAME", or set LLMGINE_API_KEY to a secret of 16 or ' +
+          'more characters, and send it as "Authorization: Bearer KEY".',
       );
     }
     return new ApiError(
@@ -90,7 +104,7 @@ function createExplanation(logger: Logger): (request: IncomingMessage, sign: For
  * An `Authorization` header that is not a bearer credential is an invalid one, not a missing one. HTTP Basic counts for
  * nothing: a browser that a person let into `/docs` sends it along with everything, beside what a page sends by itself.
  */
-function offeredKey(headers: IncomingHttpHeaders): string | undefined {
+export function offeredKey(headers: IncomingHttpHeaders): string | undefined {
   const { authorization } = headers;
   if (authorization !== undefined && !isBasic(authorization)) {
     return BEARER.exec(authorization)?.[1] ?? '';

@@ -38,3 +38,16 @@ export const LOCAL_OPERATOR: Principal = Object.freeze({
   local: true,
   credential: Object.freeze({ kind: 'none', id: null, expiresAt: null }),
 });
+
+/** Whether what belongs to this owner is the operator's. */
+export function isOperator({
+  tenantId,
+  ownerId,
+}: {
+  readonly tenantId: string;
+  readonly ownerId: string;
+}): boolean {
+  return tenantId === OPERATOR.tenantId && ownerId === OPERATOR.id;
+}
+/** Whoever it is, where nobody needs a credential. */
+export const ANYBODY: Principal = Object.freeze({ ...LOCAL_OPERATOR, local: false });

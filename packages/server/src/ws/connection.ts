@@ -5,12 +5,15 @@ import { ApiError, CLOSE_CODES, type CloseCode, type MessageId } from '@llmgine/
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import type { OutgoingFrame } from '../handlers/types.ts';
+import type { LiveUse } from '../security/live-credentials.ts';
+import { may } from '../security/permissions.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
 import { AudioInput, type AudioTarget } from './audio-input.ts';
 import { Dispatch, type DispatchTarget } from './dispatch.ts';
 import { EventStream, type FrameWriter } from './event-stream.ts';
+import { SOCKET_PERMISSION, tokenRequest } from './handshake.ts';
 import type { MessageRate } from './message-rate.ts';
 import { bytesTaken } from './socket-bytes.ts';
 import type { Watched } from './watch.ts';
@@ -36,14 +39,14 @@ export interface ConnectionOptions {
   readonly socket: Socket;
   readonly principal: Principal;
   readonly key: SessionKey;
+  readonly remoteAddress: string;
   /** Null for no limit. */
   readonly rate: MessageRate | null;
   readonly owner: ConnectionOwner;
 }
 
-export class Connection implements DispatchTarget, AudioTarget, FrameWriter, Watched {
+export class Connection implements DispatchTarget, AudioTarget, FrameWriter, LiveUse, Watched {
   readonly id = `conn_${randomBytes(9).toString('base64url')}`;
-  readonly principal: Principal;
   readonly key: SessionKey;
   readonly remoteAddress: string;
   readonly #openedAt = Date.now();
@@ -52,6 +55,7 @@ export class Connection implements DispatchTarget, AudioTarget, FrameWriter, Wat
   readonly #owner: ConnectionOwner;
   readonly #rate: MessageRate | null;
   readonly #dispatch: Dispatch;
+  #principal: Principal;
   // Most sockets are idle most of the time: what an idle one does not need is made when it is needed.
   #events: EventStream | null = null;
   #audio: AudioInput | null = null;
@@ -65,19 +69,24 @@ export class Connection implements DispatchTarget, AudioTarget, FrameWriter, Wat
   #unanswered = 0;
   #bytesRead = 0;
 
-  constructor({ ws, socket, principal, key, rate, owner }: ConnectionOptions) {
+  constructor({ ws, socket, principal, key, remoteAddress, rate, owner }: ConnectionOptions) {
     this.#ws = ws;
     this.#socket = socket;
     this.#owner = owner;
     this.#rate = rate;
-    this.principal = principal;
+    this.#principal = principal;
     this.key = key;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.remoteAddress = remoteAddress;
     this.#dispatch = new Dispatch(owner.services, this);
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary));
     ws.on('close', (code) => this.#closed(code));
     ws.on('error', (error) => this.#broken(error));
     socket.on('drain', () => this.#drained());
+  }
+
+  /** Who it is stays the same; what it may do, and with which credential, does not. */
+  get principal(): Principal {
+    return this.#principal;
   }
 
   get sessionId(): string {
@@ -189,6 +198,27 @@ export class Connection implements DispatchTarget, AudioTarget, FrameWriter, Wat
     const { closeCode, message } = error.definition;
     this.sendReply(undefined, 'error', { code: error.code, message: error.message });
     this.close(closeCode ?? CLOSE_CODES.BUG, message);
+  }
+
+  async refresh(token: string): Promise<Principal> {
+    const { authenticate, live } = this.#owner.services;
+    const principal = await authenticate.verify(token, tokenRequest(this.#socket, token, this.remoteAddress));
+    const { id, tenantId, local } = this.#principal;
+    if (principal.id !== id || principal.tenantId !== tenantId) {
+      throw new ApiError('FORBIDDEN', 'This is the credential of somebody else');
+    }
+    if (!this.#stopped) live.replace(this, { ...principal, local });
+    return principal;
+  }
+
+  changed(principal: Principal): void {
+    this.#principal = principal;
+    if (!may(principal, SOCKET_PERMISSION)) this.close(CLOSE_CODES.FORBIDDEN, 'forbidden');
+  }
+
+  ended(why: 'expired' | 'revoked'): void {
+    if (why === 'expired') this.close(CLOSE_CODES.CREDENTIALS_EXPIRED, 'credentials expired');
+    else this.close(CLOSE_CODES.CREDENTIALS_REVOKED, 'credentials revoked');
   }
 
   /** Does not wait for the peer. */

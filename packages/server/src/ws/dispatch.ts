@@ -1,7 +1,9 @@
 /** From the text of a frame to the reply: parse, find the handler, validate, run it in its turn. */
 import { ApiError, clientEnvelopeSchema, type MessageId } from '@llmgine/protocol';
 import type { Logger } from 'pino';
-import type { ClientConnection } from '../handlers/types.ts';
+import type { ClientConnection, MessageHandler } from '../handlers/types.ts';
+import { refusalEvent } from '../security/audit/refusal.ts';
+import { demand } from '../security/permissions.ts';
 import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
 import { parseWith } from '../validation.ts';
@@ -90,10 +92,24 @@ export class Dispatch {
       if (!handler) {
         throw new ApiError('INVALID_MESSAGE_TYPE', `There is no message type "${envelope.type}"`);
       }
+      this.#demand(handler);
       return { handler, data: parseWith(handler.schema, envelope.data, 'data', 'data'), messageId };
     } catch (error) {
       this.fail(error, messageId ?? salvageMessageId(text), 'frame');
       return undefined;
+    }
+  }
+
+  #demand({ permission, type }: MessageHandler): void {
+    if (permission === null) return;
+    const { principal, remoteAddress: address } = this.#target;
+    try {
+      demand(principal, permission);
+    } catch (error) {
+      const source = { address, transport: 'websocket', requestId: null } as const;
+      const event = refusalEvent(error, { source, principal, operation: `message ${type}` });
+      if (event) this.#services.audit.record(event);
+      throw error;
     }
   }
 
@@ -138,9 +154,11 @@ export class Dispatch {
   /** Undefined when the handler is done already. The promise never rejects. */
   #run(task: Task): Promise<void> | undefined {
     const { handler } = task;
-    if (handler.touches) this.#services.sessions.touch(this.#target.key);
     const turn = new Turn(task, this.#services, this.#target);
     try {
+      // Again: what was allowed when it came may not be any more when its turn has come.
+      this.#demand(handler);
+      if (handler.touches) this.#services.sessions.touch(this.#target.key);
       const result = handler.handle(task.data, turn.context);
       if (result instanceof Promise) return this.#finish(turn, result);
       turn.reply(result);

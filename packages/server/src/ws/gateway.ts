@@ -4,13 +4,21 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ApiError, CLOSE_CODES, type JsonObject } from '@llmgine/protocol';
 import type { WebSocket, WebSocketServer } from 'ws';
+import { refusalEvent } from '../security/audit/refusal.ts';
 import { isAllowedOrigin } from '../security/origin.ts';
+import { demand } from '../security/permissions.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
 import { keyOf } from '../sessions/service.ts';
 import type { SessionKey } from '../storage/types.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
-import { addressedSession, BadHandshake, checkHandshake, offeredCredential } from './handshake.ts';
+import {
+  addressedSession,
+  BadHandshake,
+  checkHandshake,
+  offeredCredential,
+  SOCKET_PERMISSION,
+} from './handshake.ts';
 import { MessageRates } from './message-rate.ts';
 import { createSocketServer } from './socket-server.ts';
 import { Watch } from './watch.ts';
@@ -42,6 +50,16 @@ interface Arrival {
   late: boolean;
 }
 
+/** An upgrade that goes through. */
+interface Arrived {
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  readonly principal: Principal;
+  readonly key: SessionKey;
+  readonly found: boolean;
+  readonly leave: () => void;
+}
+
 export class Gateway implements ConnectionOwner {
   readonly services: Services;
   readonly #refuse: RefuseUpgrade;
@@ -54,6 +72,8 @@ export class Gateway implements ConnectionOwner {
   readonly #strays = new Set<Connection>();
   readonly #callbacks: ConnectionCallbacks[] = [];
   readonly #leaveCluster: () => void;
+  /** What takes a connection off the limits again. */
+  readonly #leaving = new Map<Connection, () => void>();
   #count = 0;
   #allClosed: (() => void)[] = [];
 
@@ -132,6 +152,9 @@ export class Gateway implements ConnectionOwner {
     this.#count--;
     this.#watch.delete(connection);
     this.#rates.leave(connection.principal);
+    this.services.live.delete(connection);
+    this.#leaving.get(connection)?.();
+    this.#leaving.delete(connection);
     if (!this.#strays.delete(connection)) {
       this.#leave(connection);
       this.#tell((callbacks) => callbacks.onDisconnect?.(connection));
@@ -140,18 +163,30 @@ export class Gateway implements ConnectionOwner {
   }
 
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const { config, authenticate, lifecycle } = this.services;
+    const { config, authenticate, limits, lifecycle } = this.services;
     const sessionId = addressedSession(request);
     const { origin } = request.headers;
     if (origin !== undefined && !isAllowedOrigin(origin, config)) {
       throw new ApiError('FORBIDDEN', 'This origin may not connect');
     }
     const principal = await authenticate.authenticate(request, offeredCredential(request));
+    demand(principal, SOCKET_PERMISSION);
     checkHandshake(request);
-    const key = keyOf(principal, sessionId.toLowerCase());
-    const found = UUID.test(sessionId) && (await this.#find(key));
-    if (lifecycle.draining) throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 5 });
-    this.#wss.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket, principal, key, found));
+    // Counted before anything is looked up, so that of two at once only one gets the last place.
+    const leave = limits.openConnection(request, principal);
+    let isOpen = false;
+    try {
+      const key = keyOf(principal, sessionId.toLowerCase());
+      const found = UUID.test(sessionId) && (await this.#find(key));
+      if (!found) await limits.sessionMissed(request, principal, sessionId);
+      if (lifecycle.draining) throw new ApiError('UNAVAILABLE', 'The server is stopping', { retryAfter: 5 });
+      this.#wss.handleUpgrade(request, socket, head, (ws) => {
+        isOpen = true;
+        this.#open(ws, { request, socket, principal, key, found, leave });
+      });
+    } finally {
+      if (!isOpen) leave();
+    }
   }
 
   /** Whether the session is there, and was not closed while that was looked up. */
@@ -165,10 +200,12 @@ export class Gateway implements ConnectionOwner {
     }
   }
 
-  #open(ws: WebSocket, socket: Socket, principal: Principal, key: SessionKey, found: boolean): void {
-    const { logger, metrics } = this.services;
-    const rate = this.#rates.join(principal);
-    const connection = new Connection({ ws, socket, principal, key, rate, owner: this });
+  #open(ws: WebSocket, { request, found, leave, ...arrived }: Arrived): void {
+    const { limits, live, logger, metrics } = this.services;
+    const rate = this.#rates.join(arrived.principal);
+    const remoteAddress = limits.clientAddress(request);
+    const connection = new Connection({ ws, ...arrived, remoteAddress, rate, owner: this });
+    this.#leaving.set(connection, leave);
     this.#count++;
     this.#watch.add(connection);
     metrics.socketOpened();
@@ -177,6 +214,7 @@ export class Gateway implements ConnectionOwner {
     }
     if (found) {
       this.#join(connection);
+      live.add(connection);
       this.#tell((callbacks) => callbacks.onConnect?.(connection));
     } else {
       this.#strays.add(connection);
@@ -212,19 +250,36 @@ export class Gateway implements ConnectionOwner {
     if (!known) logger.error({ err: error }, 'upgrade failed');
     const apiError = known ? error : new ApiError('INTERNAL_ERROR');
     metrics.error(apiError.code);
-    if (socket.destroyed) return;
+    if (socket.destroyed) {
+      this.#audit(request, apiError, null);
+      return;
+    }
     const answer = apiError instanceof BadHandshake ? apiError : undefined;
     const requestId = this.#refuse(request, socket, apiError, answer);
+    this.#audit(request, apiError, requestId);
     const line = {
       request_id: requestId,
       // The path alone: a query may hold what is secret.
       path: request.url?.split('?', 1)[0],
       peer: request.socket.remoteAddress,
+      client: this.services.limits.clientAddress(request),
       status: answer?.status ?? apiError.definition.status,
       code: apiError.code,
       detail: apiError.message,
     };
     logger.info(line, 'upgrade refused');
+  }
+
+  #audit(request: IncomingMessage, error: ApiError, requestId: string | null): void {
+    const { audit, config, limits } = this.services;
+    const { origin } = request.headers;
+    const event = refusalEvent(error, {
+      source: { address: limits.clientAddress(request) || null, transport: 'websocket', requestId },
+      principal: null,
+      operation: `GET ${request.url?.split('?', 1)[0]}`,
+      ...(origin === undefined || isAllowedOrigin(origin, config) ? {} : { foreignOrigin: origin }),
+    });
+    if (event) audit.record(event);
   }
 
   #tell(call: (callbacks: ConnectionCallbacks) => void): void {

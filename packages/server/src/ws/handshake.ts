@@ -1,9 +1,19 @@
 /** What a request for an upgrade says, and what is wrong with it before anybody looks anything up. */
-import type { IncomingMessage } from 'node:http';
-import { ApiError, BEARER_SUBPROTOCOL_PREFIX, type ErrorCode } from '@llmgine/protocol';
+import { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import {
+  ApiError,
+  BEARER_SUBPROTOCOL_PREFIX,
+  type ErrorCode,
+  TICKET_SUBPROTOCOL_PREFIX,
+} from '@llmgine/protocol';
+import type { Permission } from '../security/permissions.ts';
 
 const PATH = /^\/api\/sessions\/([^/?#]+)\/ws\/?$/;
 const VERSION = '13';
+
+/** What whoever connects has to be allowed, and stay so; frames ask for more. */
+export const SOCKET_PERMISSION: Permission = 'sessions:read';
 
 /** A request that is no handshake. Its answer says more than its code does. */
 export class BadHandshake extends ApiError {
@@ -26,6 +36,25 @@ export function addressedSession(request: IncomingMessage): string {
   return sessionId;
 }
 
+/** The same, in one form, for requests of all kinds: null when it is not a WebSocket that they ask for. */
+export function requestedSession(request: IncomingMessage): string | null {
+  if (request.headers.upgrade?.toLowerCase() !== 'websocket') return null;
+  try {
+    return addressedSession(request).toLowerCase();
+  } catch {
+    return null;
+  }
+}
+
+/** A token that comes in a frame, as a request: that is what credentials are read from. */
+export function tokenRequest(socket: Socket, token: string, remoteAddress: string): IncomingMessage {
+  const request = new IncomingMessage(socket);
+  request.headers.authorization = `Bearer ${token}`;
+  // Counts where the peer is a proxy that is trusted, as it did in the handshake.
+  request.headers['x-forwarded-for'] = remoteAddress;
+  return request;
+}
+
 /** Throws what has an answer of its own; the rest is for the library. */
 export function checkHandshake(request: IncomingMessage): void {
   if (request.method !== 'GET') {
@@ -40,13 +69,14 @@ export function checkHandshake(request: IncomingMessage): void {
 }
 
 /**
- * A browser cannot set headers: it offers its credential as a subprotocol, which is never echoed. Characters that cannot
- * stand there are percent-encoded.
+ * A browser cannot set headers: it offers its credential as a subprotocol, which is never echoed. A ticket keeps its
+ * prefix, so that it is nothing else; of a token, characters that cannot stand there are percent-encoded.
  */
 export function offeredCredential(request: IncomingMessage): string | undefined {
-  const offered = request.headers['sec-websocket-protocol']
-    ?.split(',')
-    .map((name) => name.trim())
+  const names = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+  const ticket = names.find((name) => name.startsWith(TICKET_SUBPROTOCOL_PREFIX));
+  if (ticket !== undefined) return ticket;
+  const offered = names
     .find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))
     ?.slice(BEARER_SUBPROTOCOL_PREFIX.length);
   if (offered === undefined) return undefined;

@@ -117,7 +117,7 @@ it('does not ask for a password that there is not', async () => {
   expect(challenges(answer)).toEqual(['Bearer']);
 });
 
-it('takes no key from the address', async () => {
+it('check 20: takes no key from the address', async () => {
   const { url } = await startApp({ config: { key: KEY } });
 
   for (const query of [`key=${KEY}`, `api_key=${KEY}`, `access_token=${KEY}`]) {
