@@ -20,12 +20,14 @@
  */
 import { describe } from 'vitest';
 import { describeAppends } from './storage/appends.ts';
+import { describeAudit } from './storage/audit.ts';
 import { describeBudgets } from './storage/budgets.ts';
 import { describeCompaction } from './storage/compaction.ts';
 import { describeFiles } from './storage/files.ts';
 import type { OpenFresh } from './storage/fixtures.ts';
 import { describeIdempotency } from './storage/idempotency.ts';
 import { describeIsolation } from './storage/isolation.ts';
+import { describeKeys } from './storage/keys.ts';
 import { describeMessages } from './storage/messages.ts';
 import { describePruning } from './storage/pruning.ts';
 import { describeRecovery } from './storage/recovery.ts';
@@ -59,8 +61,10 @@ export function describeStorageContract(
     describe('pruning', () => describePruning(openFresh));
     describe('idempotency', () => describeIdempotency(openFresh, options.memoryOnly));
     describe('files', () => describeFiles(openFresh, options.memoryOnly));
+    describe('keys', () => describeKeys(openFresh, options.memoryOnly));
     describe('usage', () => describeUsage(openFresh));
     describe('budgets', () => describeBudgets(openFresh, options.memoryOnly));
+    describe('the audit log', () => describeAudit(openFresh, options.memoryOnly));
     describe('isolation (S1)', () => describeIsolation(openFresh));
     describe('restarts', () => describeRestarts(openFresh, options.memoryOnly));
   });

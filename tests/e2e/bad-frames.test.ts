@@ -86,7 +86,7 @@ const frame: fc.Arbitrary<string | Uint8Array> = fc.oneof(
   { weight: 2, arbitrary: fc.uint8Array({ maxLength: 300 }) },
 );
 
-test('200 random bad frames: the connection stays, nothing fails inside, and another session notices nothing', async () => {
+test('check 25 (ASVS 2.2.1): 200 random bad frames: the connection stays, nothing fails inside, and another session notices nothing', async () => {
   const apiFactory = testEngine(async (context) => {
     say(context, 'm');
     for (let n = 0; n < 50; n++) {
@@ -156,7 +156,7 @@ test('each bad frame is answered once, with its message_id', async () => {
   ]);
 });
 
-test('unknown fields are dropped: never stored, never acted on', async () => {
+test('check 25 (ASVS 2.2.2): unknown fields are dropped: never stored, never acted on', async () => {
   const { url, wsUrl, createSession } = await startApp();
   const id = await createSession({ name: 'x', owner_id: 'me', tenant_id: 'them', role: 'admin' });
   const socket = await TestSocket.open(wsUrl(id));

@@ -135,7 +135,7 @@ const SCOPES = { run: /this run/, session: /this session/, principal: /the calle
 
 describe.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])('a budget of the %s', (scope) => {
   test.each(Object.keys(KINDS) as (keyof typeof KINDS)[])(
-    'in %s ends the run that comes to it',
+    'check 30 (AISVS 9.1.2): in %s ends the run that comes to it',
     async (kind) => {
       const { limit, message } = KINDS[kind];
       const { models, url, createSession } = await startModelApp({
@@ -160,7 +160,7 @@ describe.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])('a budget of the %
     },
   );
 
-  test('in seconds stops the run in the middle of an answer', async () => {
+  test('check 30 (AISVS 9.1.2): in seconds stops the run in the middle of an answer', async () => {
     const { models, url, createSession } = await startModelApp({
       config: { budgets: { [scope]: { seconds: 1.5 } } },
     });
@@ -204,7 +204,7 @@ describe('a call under a budget', () => {
     ]);
   });
 
-  test('that cannot fit is refused before it is made', async () => {
+  test('check 30 (AISVS 9.1.2): that cannot fit is refused before it is made', async () => {
     const { models, url, createSession } = await startModelApp({
       config: { budgets: { run: { tokens: 50 } } },
     });
@@ -218,7 +218,7 @@ describe('a call under a budget', () => {
     expect(await sessionOf(url, id)).not.toHaveProperty('usage');
   });
 
-  test('is cut off when the model says far more than it was allowed', async () => {
+  test('check 30 (AISVS 9.1.2): is cut off when the model says far more than it was allowed', async () => {
     const { models, url, createSession } = await startModelApp({
       config: { budgets: { run: { tokens: 50 } } },
     });
@@ -299,7 +299,7 @@ describe('budget of an engine', () => {
 });
 
 describe.each(STORAGES)('on %s', (name, newData) => {
-  test('twenty runs of one caller at once never use more than the caller may', async () => {
+  test('check 30: twenty runs of one caller at once never use more than the caller may', async () => {
     const data = await newData();
     const limit = 1000;
     const config = { ...data, budgets: { principal: { tokens: limit } } };

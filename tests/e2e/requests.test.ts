@@ -178,35 +178,38 @@ test.each(STORAGES)(
 test.each([
   ['denied', { outcome: 'denied', reason: 'too much' }, /denied.*Reason: too much/],
   ['not answered in time', null, /Nobody approved the call in time/],
-] as const)('a call that is %s is not executed, and the model is told', async (_, given, text) => {
-  const { start, asks, paid, told } = await bank();
-  // The clock of the run stands still while it waits: it may wait longer than it may run.
-  const app = await start(given ? {} : { requestTimeout: 0.4, runTimeout: 0.3 });
-  const id = await chat(app);
-  const socket = await TestSocket.open(app.wsUrl(id));
-  await socket.request('subscribe');
-  asks({ name: 'pay', arguments: PAY });
-  const { request_id, run_id } = (await prompt(app, id)).body;
+] as const)(
+  'check 32 (AISVS 9.6.2): a call that is %s is not executed, and the model is told',
+  async (_, given, text) => {
+    const { start, asks, paid, told } = await bank();
+    // The clock of the run stands still while it waits: it may wait longer than it may run.
+    const app = await start(given ? {} : { requestTimeout: 0.4, runTimeout: 0.3 });
+    const id = await chat(app);
+    const socket = await TestSocket.open(app.wsUrl(id));
+    await socket.request('subscribe');
+    asks({ name: 'pay', arguments: PAY });
+    const { request_id, run_id } = (await prompt(app, id)).body;
 
-  if (given) expect((await answer(app, id, request_id, given)).status).toBe(200);
+    if (given) expect((await answer(app, id, request_id, given)).status).toBe(200);
 
-  expect((await socket.findEvent('run_finished', run_id)).data.payload).toMatchObject({
-    status: 'completed',
-  });
-  expect((await socket.findEvent('input_resolved')).data.payload).toEqual({
-    request_id,
-    by: given ? 'operator' : 'system',
-    outcome: given ? 'denied' : 'expired',
-  });
-  expect(paid).toEqual([]);
-  expect(told()?.[0]).toMatch(text);
-  const late = await answer(app, id, request_id, { outcome: 'approved' });
-  expect(late).toMatchObject(
-    given
-      ? { status: 409, body: { code: 'REQUEST_ALREADY_ANSWERED' } }
-      : { status: 410, body: { code: 'REQUEST_EXPIRED' } },
-  );
-});
+    expect((await socket.findEvent('run_finished', run_id)).data.payload).toMatchObject({
+      status: 'completed',
+    });
+    expect((await socket.findEvent('input_resolved')).data.payload).toEqual({
+      request_id,
+      by: given ? 'operator' : 'system',
+      outcome: given ? 'denied' : 'expired',
+    });
+    expect(paid).toEqual([]);
+    expect(told()?.[0]).toMatch(text);
+    const late = await answer(app, id, request_id, { outcome: 'approved' });
+    expect(late).toMatchObject(
+      given
+        ? { status: 409, body: { code: 'REQUEST_ALREADY_ANSWERED' } }
+        : { status: 410, body: { code: 'REQUEST_EXPIRED' } },
+    );
+  },
+);
 
 test('what a process has asked that is gone expires in another one, which goes on with the run (P6)', async () => {
   const { start, asks, paid } = await bank();
@@ -227,7 +230,7 @@ test('what a process has asked that is gone expires in another one, which goes o
   expect(paid).toEqual([]);
 });
 
-test('of many answers at once the first one wins, and the same again is the same (P5)', async () => {
+test('check 32 (AISVS 9.2.8): of many answers at once the first one wins, and the same again is the same (P5)', async () => {
   const { start, asks, paid } = await bank();
   const app = await start();
   const id = await chat(app);
@@ -436,7 +439,7 @@ test('an engine that cannot continue cannot ask, and says why', async () => {
   });
 });
 
-test('what belongs to another session or does not exist is not found', async () => {
+test('check 32: what belongs to another session or does not exist is not found', async () => {
   const { start, asks } = await bank();
   const app = await start();
   const [id, other] = [await chat(app), await chat(app)];

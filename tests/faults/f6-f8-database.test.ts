@@ -71,7 +71,7 @@ async function startTwo() {
 
 const prompt = { command: 'prompt', parameters: { prompt: 'Hi' } };
 
-test('F8: whoever waits for a lock waits a bounded time; the rest goes on, and so does everything afterwards (P2)', async () => {
+test('F8, check 29: whoever waits for a lock waits a bounded time; the rest goes on, and so does everything afterwards (P2)', async () => {
   const { one, two, locked, free, session, lock, unlock, expectWhole } = await startTwo();
   one.models.respond = () => ({ steps: [{ text: 'Yes.' }] });
   const socket = await TestSocket.open(one.wsUrl(locked));

@@ -94,7 +94,13 @@ async function empty(url: string): Promise<void> {
     `select string_agg(quote_ident(tablename), ', ') as tables from pg_tables
       where schemaname = current_schema() and tablename not in ('kysely_migration', 'kysely_migration_lock', 'meta')`,
   );
-  await query(url, `truncate ${String(row?.tables)} restart identity`);
+  // In one message, so in one transaction.
+  await query(
+    url,
+    `alter table audit_log disable trigger user; alter table audit_head disable trigger user;
+      truncate ${String(row?.tables)} restart identity;
+      alter table audit_log enable trigger user; alter table audit_head enable trigger user`,
+  );
   await query(url, 'update meta set value = 0');
 }
 

@@ -2,7 +2,10 @@
 import type { AddressInfo } from 'node:net';
 import type { InjectOptions, Response } from 'light-my-request';
 import type { Logger } from 'pino';
+import { createCredentials } from './app/credentials.ts';
 import { createEngines, type Engines } from './app/engines.ts';
+import { createKeys } from './app/keys.ts';
+import { createRuns } from './app/runs.ts';
 import { createLocalCluster } from './cluster/local.ts';
 import { APIConfig, type ConfigInput } from './config.ts';
 import { connectCallbacks } from './extensibility/callbacks.ts';
@@ -14,14 +17,16 @@ import { createHttpServer } from './http/server.ts';
 import type { HttpApp } from './http/types.ts';
 import { createLogger } from './observability/logging.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { readBudgets } from './runs/budgets.ts';
-import { Executor } from './runs/executor.ts';
+import type { Executor } from './runs/executor.ts';
 import { Ownership } from './runs/ownership.ts';
-import { recoverRuns } from './runs/recovery.ts';
-import { RequestExpiry } from './runs/request-expiry.ts';
-import { RequestService } from './runs/requests.ts';
-import { RunService } from './runs/service.ts';
+import type { RequestExpiry } from './runs/request-expiry.ts';
+import type { Abuse } from './security/abuse/guard.ts';
+import type { AuditEvent } from './security/audit/event.ts';
+import { AuditLog } from './security/audit/log.ts';
+import { assertSomebodyMayEnter, authMode, authWarnings, describeAuth } from './security/auth-mode.ts';
 import { createAuthenticator } from './security/authenticate.ts';
+import { createJwt } from './security/jwt/create.ts';
+import { Limits } from './security/limits/limits.ts';
 import type { Services } from './services.ts';
 import { FileService } from './sessions/files.ts';
 import { SessionLog } from './sessions/log.ts';
@@ -48,6 +53,8 @@ export interface AppDescription {
   readonly model: { readonly id: string; readonly hint: string };
   readonly storage: string;
   readonly auth: string;
+  /** Also on the same machine. */
+  readonly needsCredential: boolean;
 }
 
 /**
@@ -59,12 +66,16 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   assertOptions(options);
   const config = options.config instanceof APIConfig ? options.config : new APIConfig(options.config);
   const logger = options.logger ?? createLogger({ ...config.values, redact: (line) => config.redact(line) });
-  for (const warning of config.warnings) logger.warn(warning);
+  for (const warning of [...config.warnings, ...authWarnings(config.values)]) logger.warn(warning);
   const report: Report = (stage, error) => logger.error({ err: error, stage }, `${stage} failed`);
   const storage = await openStorage(config.values, { onError: report });
   const opened = new AsyncDisposableStack();
   opened.defer(() => storage.close());
   try {
+    await assertSomebodyMayEnter(config.values, async () => {
+      const { keys } = await storage.keys.list({ limit: 1 });
+      return keys.length > 0;
+    });
     const factory = options.apiFactory ?? new ExtensibleAPIFactory();
     const app = await App.build(config, logger, storage, factory, opened, report);
     await app.start();
@@ -127,6 +138,14 @@ export class App {
     report: Report,
   ): Promise<App> {
     const { values } = config;
+    const redact = (text: string) => config.redact(text);
+    // Closed late: what is refused while the others stop is recorded, too.
+    const audit = new AuditLog({ storage: storage.audit, logger, report, redact });
+    opened.defer(() => audit.close());
+    const limits = new Limits(config, (abuse) => {
+      logAbuse(logger, abuse);
+      audit.record(abuseEvent(abuse));
+    });
     const clock = new SteadyClock();
     const metrics = createMetrics();
     opened.defer(() => metrics.close());
@@ -156,6 +175,7 @@ export class App {
       storage,
       cluster,
       maxSessions: values.maxSessions,
+      maxSessionsPerCaller: values.maxSessionsPerCaller,
       timeoutMs: values.sessionTimeout * 1000,
       idleTimeoutMs: values.sessionIdleTimeout * 1000,
       compactionMs: values.eventCompaction * 1000,
@@ -175,57 +195,21 @@ export class App {
     });
     opened.defer(() => files.close());
     opened.defer(() => log.flushed());
-    const executor = new Executor({
-      storage,
-      log,
-      engines,
-      timeoutMs: values.runTimeout * 1000,
-      budgets: readBudgets(config),
-      prices,
-      requestTimeoutMs: values.requestTimeout * 1000,
-      onAsked: (expiresAt) => requestExpiry.notice(expiresAt),
-      maxConcurrent: values.maxConcurrentRuns,
+    const { executor, runs, requests, requestExpiry, recover } = createRuns({
+      config,
       logger,
-      details: (error) => config.details(error),
+      metrics,
+      storage,
+      cluster,
+      log,
+      sessions,
+      engines,
+      prices,
+      clock,
       checkEvent: (type, payload) => messages.checkEvent(type, payload),
       report,
-      onEnded: ({ status, usage, seconds, at }) => {
-        metrics.runEnded(status, seconds);
-        if (usage) metrics.tokens(usage);
-        sessions.runEnded(at);
-      },
+      opened,
     });
-    // For what a router has started before the start failed; otherwise it has stopped by then.
-    opened.defer(() => executor.stop(0));
-    cluster.onNotice((notice) => executor.sessionClosed(notice.sessionId));
-    const runs = new RunService({
-      storage,
-      log,
-      cluster,
-      engines,
-      executor,
-      maxQueued: values.maxQueuedRuns,
-      onCancelled: (at) => {
-        metrics.runEnded('cancelled');
-        sessions.runEnded(at);
-      },
-    });
-    const now = () => clock.now();
-    const requests = new RequestService({ storage, log, now, onResolved: (key) => executor.notice(key) });
-    const requestExpiry = new RequestExpiry({ storage, requests, now, report });
-    opened.defer(() => requestExpiry.stop());
-    const recover = (onQueued: (key: SessionKey) => void) =>
-      recoverRuns({
-        storage,
-        log,
-        engines,
-        logger,
-        onQueued,
-        onEnded: (at) => {
-          metrics.runEnded('failed');
-          sessions.runEnded(at);
-        },
-      });
     const ownership = new Ownership({
       storage,
       report,
@@ -253,11 +237,22 @@ export class App {
       mcpServers: () => mcp.counts(),
     });
 
+    const keys = createKeys(storage, report, opened);
+    const jwt = createJwt(config, logger, report);
+    opened.defer(() => jwt?.close());
+    const { live, tickets, ticketVerifier } = createCredentials({ keys, storage, runs, report, opened });
+    const verifiers = [ticketVerifier, keys.verifier, ...(jwt ? [jwt.verifier] : [])];
+
     const services: Services = {
       config,
       logger,
       metrics,
-      authenticate: createAuthenticator(config, logger),
+      authenticate: limits.guard(createAuthenticator(config, logger, verifiers)),
+      audit,
+      limits,
+      keys,
+      live,
+      tickets,
       storage,
       cluster,
       log,
@@ -275,6 +270,7 @@ export class App {
     };
     const http = await createHttpServer(services);
     opened.defer(() => http.close());
+    opened.defer(() => limits.close());
     // Requests that wait for a run would keep it open; its event streams have been sent away by then.
     http.addHook('preClose', async () => runs.stop());
     const gateway = new Gateway(services, refuseUpgrade);
@@ -367,11 +363,26 @@ export class App {
       version: values.version,
       model: { id: models.defaultModel, hint: models.hint ?? 'set LLMGINE_API_MODEL to change it' },
       storage: services.storage.description,
-      auth: values.key
-        ? 'every caller needs the key in LLMGINE_API_KEY'
-        : 'callers on this machine only; set LLMGINE_API_KEY to let others in, and behind any proxy',
+      auth: describeAuth(values),
+      needsCredential: authMode(values) === 'required',
     };
   }
+}
+
+function abuseEvent({ kind, source, principal, blockedSeconds }: Abuse): AuditEvent {
+  return {
+    action: 'source.blocked',
+    outcome: 'success',
+    source: { address: null, transport: 'server', requestId: null },
+    principal,
+    target: { kind: 'address', id: source },
+    details: { kind, blocked_seconds: blockedSeconds },
+  };
+}
+
+function logAbuse(logger: Logger, { kind, source, principal, blockedSeconds }: Abuse): void {
+  const caller = principal && { principal_id: principal.id, tenant_id: principal.tenantId };
+  logger.warn({ kind, source, ...caller, blocked_seconds: blockedSeconds }, 'a source is blocked');
 }
 
 /** The address that reaches a server bound to this host from the same machine. */

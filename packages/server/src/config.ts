@@ -19,6 +19,8 @@ export {
 /** Shorter texts are placeholders such as `none`; taking them out of a text would only garble it. */
 const MIN_SECRET = 8;
 /** Within one string of a line of JSON: it must not swallow the end of a field. */
+/** Keys that were made for callers: see `security/keys`. What is left is their id. */
+const API_KEYS = /(?<=llmgine_key_[0-9A-Za-z]{12}_)[0-9A-Za-z]{22,}/g;
 const URL_CREDENTIALS = /(?<=:\/\/)[^\s/@"\\]*@/g;
 
 export interface APIConfigOptions {
@@ -51,7 +53,7 @@ export class APIConfig {
     this.#variables = environment.variables;
     this.warnings = Object.freeze(environment.warnings);
     this.providers = readProviders(environment);
-    this.#secrets = [this.values.key, ...providerSecrets(this.providers)]
+    this.#secrets = [this.values.key, this.values.jwtSecret, ...providerSecrets(this.providers)]
       .filter((secret) => secret !== undefined && secret.length >= MIN_SECRET)
       .flatMap((secret) => [secret as string, JSON.stringify(secret).slice(1, -1)]);
     Object.freeze(this);
@@ -78,7 +80,7 @@ export class APIConfig {
   /** The text without the credentials of this configuration. */
   redact(text: string): string {
     const safe = this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, '[hidden]'), text);
-    return safe.replace(URL_CREDENTIALS, '[hidden]@');
+    return safe.replace(URL_CREDENTIALS, '[hidden]@').replace(API_KEYS, '[hidden]');
   }
 
   /** In debug mode, an error in words that a caller may see: no stack, no credentials. Otherwise undefined. */

@@ -85,6 +85,7 @@ export type {
   ModelToolCall,
   ToolSpec,
 } from './models/types.ts';
+export type { Permission, Role } from './security/permissions.ts';
 export type { Principal } from './security/principal.ts';
 export type { Services } from './services.ts';
 export { StorageInUseError } from './storage/sqlite/lock.ts';

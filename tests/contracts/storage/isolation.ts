@@ -53,6 +53,7 @@ const OF_THE_SERVER = [
   'nextExpiry',
   'purge',
   'counts',
+  'unfinishedRuns',
   'countQueuedRuns',
   'sessionsWithQueuedRuns',
   'orphanedRuns',

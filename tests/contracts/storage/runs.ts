@@ -219,6 +219,34 @@ export function describeRuns(openFresh: OpenFresh): void {
       expect(await storage.unfinishedRunIds(session)).toEqual(ids.slice(0, 4).reverse());
     });
 
+    it('are listed over all sessions as long as they are unfinished, or those of a tenant, in pages', async () => {
+      const { storage } = data;
+      const one = await createSession(storage, { engine: ENGINE });
+      const other = await createSession(storage, { engine: ENGINE, tenantId: 'another' });
+      const gone = await createSession(storage, { engine: ENGINE });
+      const ended = await startedRun(storage, one);
+      const running = await startedRun(storage, one);
+      const queued = await queueRun(storage, one);
+      const foreign = await queueRun(storage, other);
+      await queueRun(storage, gone);
+      await appended(storage, one, { writes: [finishRun(ended)] });
+      await storage.deleteSession(gone);
+
+      const first = await storage.unfinishedRuns({ limit: 2 });
+      const second = await storage.unfinishedRuns({
+        limit: 2,
+        ...(first.next ? { before: first.next } : {}),
+      });
+      const ofTenant = await storage.unfinishedRuns({ limit: 2, tenantId: one.tenantId });
+
+      expect(first.runs).toEqual([
+        { ...other, runId: foreign, status: 'queued' },
+        { ...one, runId: queued, status: 'queued' },
+      ]);
+      expect(second).toEqual({ runs: [{ ...one, runId: running, status: 'running' }], next: null });
+      expect(ofTenant.runs.map(({ runId }) => runId)).toEqual([queued, running]);
+    });
+
     it('know the oldest unfinished run, and how many are ahead of another (S5)', async () => {
       const { storage } = data;
       const session = await createSession(storage, { engine: ENGINE });

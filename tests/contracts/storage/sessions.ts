@@ -65,6 +65,26 @@ export function describeSessions(openFresh: OpenFresh): void {
     expect(await storage.createSession(newSession(), 2)).toBe('created');
   });
 
+  it('creates at most as many sessions of an owner as it may, also when many come at once', async () => {
+    const { storage } = data;
+    const other = newSession({ ownerId: 'somebody else' });
+
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => storage.createSession(newSession(), 100, undefined, 3)),
+    );
+
+    expect(answers.toSorted()).toEqual([...Array(3).fill('created'), ...Array(7).fill('owner_full')]);
+    expect(await storage.createSession(other, 100, undefined, 3)).toBe('created');
+    expect((await storage.counts()).sessions).toBe(4);
+    const { sessions } = await storage.listSessions(OWNER, ALL);
+    expect(sessions).toHaveLength(3);
+    for (const session of sessions.slice(1)) await storage.deleteSession(session);
+    expect(await storage.createSession(newSession(), 100, undefined, 3)).toBe('created');
+    expect(await storage.createSession(newSession(), 100, undefined, 3)).toBe('created');
+    expect(await storage.createSession(newSession(), 100, undefined, 3)).toBe('owner_full');
+    expect(await storage.createSession(newSession(), 4, undefined, 3)).not.toBe('created');
+  });
+
   it('counts sessions and engines exactly (S3)', async () => {
     const { storage } = data;
     const [plain, linked, other] = await Promise.all([

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { SERVER_VERSION } from '../version.ts';
+import type { AuditOptions, VerifyOptions } from './audit.ts';
 import { EXIT } from './exit.ts';
+import { addKeysCommands } from './keys-commands.ts';
 import type { ServeOptions } from './serve.ts';
 
 /** Runs the command line; resolves to the exit code when the command is done. Never rejects. */
@@ -29,6 +31,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       exitCode = await serve(options);
     });
 
+  addKeysCommands(program, (code) => {
+    exitCode = code;
+  });
+
+  addAudit(program, (code) => {
+    exitCode = code;
+  });
+
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
@@ -37,4 +47,37 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
     throw error;
   }
+}
+
+/** All of them work beside a running server. */
+function addAudit(program: Command, exit: (code: number) => void): void {
+  const audit = program
+    .command('audit')
+    .description('read and check the audit log')
+    .helpCommand(false)
+    .exitOverride();
+  const command = (name: string, description: string) =>
+    audit
+      .command(name)
+      .description(description)
+      .option('--config <file>', 'JSON file with settings')
+      .option('--data-dir <folder>', 'folder of the embedded database (default ./data)')
+      .exitOverride();
+  command('verify', 'check that no entry was changed, moved or removed')
+    .argument('[file]', 'an export to check instead of the stored log')
+    .option('--head <hash>', 'a head that was kept elsewhere: the log has to hold it')
+    .action(async (file: string | undefined, options: VerifyOptions) => {
+      const { auditVerify } = await import('./audit.ts');
+      exit(await auditVerify(file, options));
+    });
+  command('head', 'print number and hash of the newest entry, to be kept elsewhere').action(
+    async (options: AuditOptions) => {
+      const { auditHead } = await import('./audit.ts');
+      exit(await auditHead(options));
+    },
+  );
+  command('export', 'print all entries, one JSON object a line').action(async (options: AuditOptions) => {
+    const { auditExport } = await import('./audit.ts');
+    exit(await auditExport(options));
+  });
 }

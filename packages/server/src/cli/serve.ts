@@ -50,11 +50,12 @@ async function live(config: APIConfig, stop: Promise<unknown>): Promise<number> 
   const { url } = await app.listen();
   // On a terminal people read it; elsewhere standard output belongs to the log, which is one JSON object a line.
   const { isTTY } = process.stdout;
+  const description = app.describe();
   (isTTY ? process.stdout : process.stderr).write(
-    banner(app.describe(), {
+    banner(description, {
       url,
       colors: isTTY && process.stdout.hasColors(),
-      needsKey: config.values.key !== undefined,
+      needsKey: description.needsCredential,
     }),
   );
   await stop;

@@ -73,6 +73,14 @@ export const origins = () =>
     },
   );
 
+/** As text its items are separated by commas. */
+export const list = () =>
+  setting<readonly string[] | string, readonly string[]>('texts, separated by commas', (raw) => {
+    const items = typeof raw === 'string' ? raw.split(',').map((item) => item.trim()) : raw;
+    if (!Array.isArray(items) || !items.every((item) => typeof item === 'string')) return undefined;
+    return items.filter((item) => item !== '');
+  });
+
 function isOrigin(value: unknown): value is string {
   return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { matching, object, oneOf, origins, seconds, text, truth, whole } from './fields.ts';
+import { list, matching, object, oneOf, origins, seconds, text, truth, whole } from './fields.ts';
 import { MODEL_NAMES } from './model-names.ts';
 
 const DAY = 86_400;
@@ -26,6 +26,42 @@ export const configSchema = z.object({
   key: matching(/^[\x21-\x7e]{16,512}$/, '16 to 512 ASCII characters without spaces')
     .optional()
     .describe('Bootstrap API key; with it, every caller needs it'),
+  auth: oneOf(['required', 'local', 'none'])
+    .optional()
+    .describe(
+      '`required`: every caller needs a credential; `local`: not those on the same machine; `none`: nobody does. Default `required` with a key or JWT configured, else `local`',
+    ),
+  jwtSecret: matching(/^[\x21-\x7e]{32,512}$/, '32 to 512 ASCII characters without spaces')
+    .optional()
+    .describe('Secret of JWTs that are signed with HS256'),
+  jwtJwksUrl: matching(/^https?:\/\/.+$/, 'a URL')
+    .optional()
+    .describe('Where the keys of JWTs are that are signed with RS, PS, ES or EdDSA'),
+  jwtIssuer: text(500).optional().describe('`iss` that JWTs must have'),
+  jwtAudience: text(500).optional().describe('`aud` that JWTs must have'),
+  jwtTenantClaim: text(100)
+    .default('tenant')
+    .describe('Claim of JWTs that names the tenant; without it, `default`'),
+  jwtRoleClaim: text(100).default('role').describe('Claim of JWTs that names the role; without it, `user`'),
+  jwtLeeway: seconds(0, 60).default(30).describe('Seconds that clocks may differ'),
+  trustedProxies: list()
+    .default([])
+    .describe('Addresses or ranges of proxies whose `X-Forwarded-For` counts, separated by commas'),
+
+  requestRate: whole(1, 1_000_000)
+    .default(600)
+    .describe('REST requests a minute, per caller (not for the same machine)'),
+  addressRate: whole(1, 1_000_000)
+    .default(1200)
+    .describe('Requests and handshakes a minute, per address (not for the same machine)'),
+  maxConnectionsPerCaller: whole(1, 1_000_000).default(100).describe('WebSocket connections of one caller'),
+  maxConnectionsPerAddress: whole(1, 1_000_000)
+    .default(200)
+    .describe('WebSocket connections from one address'),
+  maxSessionsPerCaller: whole(1, 100_000_000)
+    .optional()
+    .describe('Sessions of one caller; default: as many as fit'),
+  maxRunsPerCaller: whole(1, 1_000_000).default(16).describe('Runs of one caller that execute at once'),
   corsOrigins: origins().default([]).describe('Browser origins besides local ones, separated by commas'),
 
   dataDir: text(1000).default('./data').describe('Folder of the embedded database; created when missing'),
@@ -143,7 +179,13 @@ export type ConfigKey = keyof ConfigValues;
 export const CONFIG_KEYS = Object.keys(configSchema.shape) as readonly ConfigKey[];
 
 /** Values that no error, log or answer may show. `custom` is whatever people put there, so it counts too. */
-export const SECRET_KEYS: ReadonlySet<ConfigKey> = new Set(['key', 'databaseUrl', 'mcpServers', 'custom']);
+export const SECRET_KEYS: ReadonlySet<ConfigKey> = new Set([
+  'key',
+  'jwtSecret',
+  'databaseUrl',
+  'mcpServers',
+  'custom',
+]);
 
 export const ENV_PREFIX = 'LLMGINE_API_';
 /** The variable that names the file. */

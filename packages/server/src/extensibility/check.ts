@@ -3,6 +3,7 @@
  * of whoever meets it first.
  */
 import { z } from 'zod';
+import { isPermission, PERMISSIONS } from '../security/permissions.ts';
 import type { MessageModel } from './messages.ts';
 
 /**
@@ -34,6 +35,10 @@ function describe(what: string, schema: unknown, unrepresentable: 'any' | 'throw
 
 export function assertFunction(what: string, value: unknown) {
   if (typeof value !== 'function') throw new TypeError(`${what} must be a function`);
+}
+
+export function assertPermission(what: string, value: unknown) {
+  if (!isPermission(value)) throw new TypeError(`${what} must be one of: ${PERMISSIONS.join(', ')}`);
 }
 
 export function assertMessageModel(what: string, model: unknown) {

@@ -4,10 +4,11 @@ import type { z } from 'zod';
 import type { EngineDefinition } from '../engines/types.ts';
 import type { MessageTypes } from '../handlers/registry.ts';
 import type { ModelProvider } from '../models/types.ts';
+import { CUSTOM_PERMISSION, type Permission } from '../security/permissions.ts';
 import type { ToolDefinition } from '../tools/types.ts';
 import type { Messaging } from '../ws/messaging.ts';
 import type { ApplicationCallbacks } from './callbacks.ts';
-import { assertFunction, assertMessageModel, assertObjectSchema } from './check.ts';
+import { assertFunction, assertMessageModel, assertObjectSchema, assertPermission } from './check.ts';
 import { type CustomHandler, handlingBy } from './custom-handler.ts';
 import { defineEngine, defineTool, type EngineCommands, type TypedEngineDefinition } from './define.ts';
 import { EngineConfiguration } from './engine-configuration.ts';
@@ -74,14 +75,22 @@ export class ExtensibleAPIFactory {
     return this;
   }
 
-  /** Routes below a prefix, for example `/api/translations`. */
-  registerCustomRouter(prefix: string, router: CustomRouter): this {
+  /**
+   * Routes below a prefix, for example `/api/translations`. They ask for `permission`, by default `sessions:write`, where
+   * they name no other.
+   */
+  registerCustomRouter(
+    prefix: string,
+    router: CustomRouter,
+    { permission = CUSTOM_PERMISSION }: { readonly permission?: Permission } = {},
+  ): this {
     this.#assertOpen();
     if (!/^\/[^\s?#]*[^\s?#/]$/.test(prefix)) {
       throw new TypeError(`A router needs a path such as "/api/notes", not ${JSON.stringify(prefix)}`);
     }
     assertFunction(`The router at ${prefix}`, router);
-    this.#routers.push({ prefix, router });
+    assertPermission(`The permission of the router at ${prefix}`, permission);
+    this.#routers.push({ prefix, router, permission });
     return this;
   }
 

@@ -2,6 +2,7 @@
 import type { MessageId } from '@llmgine/protocol';
 import type { MessageTypes } from '../handlers/registry.ts';
 import type { HandlerContext as CoreContext, OutgoingFrame } from '../handlers/types.ts';
+import { CUSTOM_PERMISSION } from '../security/permissions.ts';
 import type { Messaging } from '../ws/messaging.ts';
 import type { EngineConfiguration } from './engine-configuration.ts';
 import type { HandlerContext, HandlerResult, MessageFunction } from './handler.ts';
@@ -30,6 +31,7 @@ export function registerHandling(
     {
       type,
       schema,
+      permission: request.permission ?? CUSTOM_PERMISSION,
       touches: true,
       handle: async (data, core) =>
         toFrame(

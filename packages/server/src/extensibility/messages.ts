@@ -1,6 +1,7 @@
 import type { MessageId } from '@llmgine/protocol';
 import type { z } from 'zod';
-import { assertObjectSchema } from './check.ts';
+import { CUSTOM_PERMISSION, type Permission } from '../security/permissions.ts';
+import { assertObjectSchema, assertPermission } from './check.ts';
 
 /** A message of the wire: `{ type, data }`, with the `message_id` that the client gave it. */
 export class WSMessage<Data extends object = Record<string, unknown>> {
@@ -33,6 +34,7 @@ export interface MessageModel<Message extends WSMessage<object> = WSMessage<obje
   readonly type: string;
   readonly schema: z.ZodType<object>;
   readonly description: string | undefined;
+  readonly permission?: Permission;
 }
 
 /** A message class whose constructor takes the data. */
@@ -43,12 +45,13 @@ export interface MessageClass<Schema extends z.ZodType<object>> {
   readonly type: string;
   readonly schema: Schema;
   readonly description: string | undefined;
+  readonly permission: Permission;
 }
 
 /**
  * A message type of your own, as a class: its name and the schema of its `data`. The schema validates what clients send
- * before the handler runs, types it there, and documents it in `/api/info`, `/asyncapi.json` and `/docs`. Throws a
- * `TypeError` for what is no Zod 4 schema of an object.
+ * before the handler runs, types it there, and documents it in `/api/info`, `/asyncapi.json` and `/docs`. Who sends it
+ * needs `permission`, by default `sessions:write`. Throws a `TypeError` for what is no Zod 4 schema of an object.
  *
  * @example
  * class CustomRequest extends defineMessage('custom_request', z.object({ custom_data: z.string() })) {}
@@ -57,13 +60,16 @@ export interface MessageClass<Schema extends z.ZodType<object>> {
 export function defineMessage<Schema extends z.ZodType<object>>(
   type: string,
   schema: Schema,
-  options: { readonly description?: string } = {},
+  options: { readonly description?: string; readonly permission?: Permission } = {},
 ): MessageClass<Schema> {
   assertObjectSchema(`The schema of message ${JSON.stringify(type)}`, schema);
+  const { permission = CUSTOM_PERMISSION } = options;
+  assertPermission(`The permission of message ${JSON.stringify(type)}`, permission);
   return class DefinedMessage extends WSMessage<z.output<Schema>> {
     static readonly type = type;
     static readonly schema = schema;
     static readonly description = options.description;
+    static readonly permission = permission;
 
     constructor(data: z.output<Schema>, messageId?: MessageId) {
       super(type, data, messageId);

@@ -1,4 +1,5 @@
 import type { HttpApp } from '../http/types.ts';
+import type { Permission } from '../security/permissions.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
 import type { Messaging } from '../ws/messaging.ts';
@@ -17,14 +18,16 @@ export interface RouterContext {
 /**
  * Adds routes to a Fastify instance that is mounted at the router's prefix. Schemas are Zod schemas: they validate, type
  * the request, and show in `/openapi.json`. What is thrown is answered as a problem, an `ApiError` with its code. Every
- * route needs a credential like the server's own, and `request.principal` says whose it is; `config: { public: true }`
- * opens one to everybody.
+ * route needs a credential like the server's own, and `request.principal` says whose it is. It asks for the permission
+ * that the router was registered with; `config: { permission: 'sessions:read' }` names another, and
+ * `config: { public: true }` opens it to everybody.
  */
 export type CustomRouter = (app: HttpApp, context: RouterContext) => void | Promise<void>;
 
 export interface MountedRouter {
   readonly prefix: string;
   readonly router: CustomRouter;
+  readonly permission: Permission;
 }
 
 export async function mountRouters(
@@ -38,8 +41,9 @@ export async function mountRouters(
     settings: services.config.custom,
     session: (principal, sessionId) => new SessionHandle(services, principal, sessionId),
   };
-  for (const { prefix, router } of routers) {
+  for (const { prefix, router, permission } of routers) {
     const mount = async (scope: unknown) => {
+      (scope as HttpApp).decorate('defaultPermission', permission);
       try {
         await router(scope as HttpApp, context);
       } catch (error) {

@@ -67,13 +67,14 @@ export class SessionHandle {
    * answers when it is not accepted. Clients that follow the session see the run like any other.
    */
   async run(command: string, parameters: Fields = {}, options: RunOptions = {}): Promise<CommandResult> {
-    const { runs } = this.#services;
+    const { live, runs } = this.#services;
     const body = parseWith(
       commandBodySchema,
       { command, parameters: asJson(parameters), run_id: options.runId, on_conflict: options.onConflict },
       'The command',
     );
     const session = await this.load();
+    live.remember(this.#principal);
     const { accepted } = await runs.start(session, body);
     return runs.result(session, accepted.run_id, options.signal);
   }

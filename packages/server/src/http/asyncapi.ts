@@ -26,8 +26,11 @@ Binary messages are the bytes of a recording, in as many as one likes: they come
 A recording that cannot be taken is told at once, with an \`error\` that repeats the \`message_id\` of its \`audio_begin\`;
 what comes of it until \`audio_end\` is dropped. A connection that closes before leaves nothing of it.
 
-A browser, which cannot set headers, offers its credential as the subprotocol \`llmgine.bearer.TOKEN\` beside
-\`llmgine.v1\`.`;
+A browser, which cannot set headers, offers the subprotocol \`llmgine.ticket.TICKET\` beside \`llmgine.v1\`, with a ticket
+from \`POST /api/sessions/{session_id}/tickets\`, which counts once; or its credential, as \`llmgine.bearer.TOKEN\`.
+
+What a message asks of the caller is its \`x-permission\`; it is asked each time. A credential that expires closes the
+connection with 4001, one that is revoked with 4010; \`authenticate\` puts another one of the same caller in its place.`;
 
 interface Message {
   readonly type: string;
@@ -57,12 +60,17 @@ export function asyncApiDocument(config: APIConfig, messages: MessageTypes): obj
       unasked: UNASKED.includes(type),
     });
   }
+  const permissionOf = (type: string) => {
+    const permission = messages.get(type)?.permission ?? null;
+    return permission === null ? {} : { 'x-permission': permission };
+  };
   const receive = (type: string, schema: z.ZodType, replies: readonly string[], summary?: string) => {
     const dataOptional = schema.safeParse({}).success;
     add({ type, summary, data: collector.convert(schema, 'input'), dataOptional });
     operations[keyOf(type)] = {
       action: 'receive',
       channel: { $ref: CHANNEL },
+      ...permissionOf(type),
       ...(summary === undefined ? {} : { summary }),
       messages: refs([type]),
       reply: { channel: { $ref: CHANNEL }, messages: refs([...replies, 'error']) },
@@ -88,6 +96,7 @@ export function asyncApiDocument(config: APIConfig, messages: MessageTypes): obj
   operations.publish_event = {
     action: 'receive',
     channel: { $ref: CHANNEL },
+    ...permissionOf('event'),
     summary: 'Publishes an event of your own in the session',
     messages: refs(['publish_event']),
     reply: { channel: { $ref: CHANNEL }, messages: refs(['event_published', 'error']) },

@@ -28,6 +28,7 @@ const TAGS = [
   { name: 'files', description: 'Recordings of a session' },
   { name: 'health', description: 'Probes; open to everybody' },
   { name: 'meta', description: 'The server itself' },
+  { name: 'admin', description: 'For admins: keys, the audit log, stopping everything' },
 ];
 
 const zodToJsonConfig = { override: simplify };
@@ -36,6 +37,14 @@ const zodToJsonConfig = { override: simplify };
 export async function registerOpenApi(app: HttpApp, config: APIConfig): Promise<void> {
   const toComponents = createJsonSchemaTransformObject({ zodToJsonConfig });
   const transformObject: TransformObject = (document) => tidyDocument(toComponents(document));
+  const toJson = createJsonSchemaTransform({ zodToJsonConfig });
+  const transform: typeof toJson = (operation) => {
+    const described = toJson(operation);
+    const permission = operation.route.config?.permission;
+    return permission === undefined
+      ? described
+      : { ...described, schema: { ...described.schema, 'x-permission': permission } };
+  };
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -53,7 +62,7 @@ export async function registerOpenApi(app: HttpApp, config: APIConfig): Promise<
       },
       security: [{ bearer: [] }, { apiKey: [] }],
     },
-    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transform,
     transformObject,
   });
 }

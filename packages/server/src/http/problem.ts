@@ -8,6 +8,7 @@ import {
   type Problem,
 } from '@llmgine/protocol';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { RateLimited, rateLimitHeaders } from '../security/limits/rate-limited.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
@@ -73,6 +74,7 @@ export function problemHeaders(error: ApiError): Record<string, string | string[
   return {
     ...(error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
     ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
+    ...(error instanceof RateLimited ? rateLimitHeaders(error.quota) : {}),
     ...(error instanceof HttpProblem ? error.headers : {}),
   };
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ApiError } from '@llmgine/protocol';
+import { COMMON_HEADERS } from './common-headers.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody, problemHeaders } from './problem.ts';
 
 /** How long a peer that was refused may take to read why. */
@@ -29,8 +30,7 @@ function response(error: ApiError, instance: string, requestId: string): string 
     connection: 'close',
     'content-type': PROBLEM_MEDIA_TYPE,
     'content-length': String(Buffer.byteLength(body)),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
+    ...COMMON_HEADERS,
     'x-request-id': requestId,
     ...problemHeaders(error),
   };

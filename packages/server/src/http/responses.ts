@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { PROBLEM_MEDIA_TYPE } from './problem.ts';
 
 /** What any operation that needs a credential can answer. */
-const COMMON: readonly ErrorCode[] = ['UNAUTHENTICATED', 'INTERNAL_ERROR'];
+const COMMON: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'RATE_LIMITED', 'INTERNAL_ERROR'];
 
 /** Typed as nothing, so that spreading it leaves the types of the answers that handlers send as they are. */
 type NoTypes = Record<never, never>;

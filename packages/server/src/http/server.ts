@@ -1,8 +1,9 @@
 /** The HTTP face: builds the Fastify instance with its plugins and routes. */
 import Fastify, { LogController } from 'fastify';
 import type { Services } from '../services.ts';
+import { auditRefusal } from './audit.ts';
 import { registerOpenApi } from './openapi.ts';
-import { registerAuth } from './plugins/auth.ts';
+import { registerAuth, registerPermissions } from './plugins/auth.ts';
 import { registerBodies } from './plugins/body.ts';
 import { createClientErrorHandler } from './plugins/client-errors.ts';
 import { registerCors } from './plugins/cors.ts';
@@ -10,9 +11,13 @@ import { registerHeaders, setCommonHeaders } from './plugins/headers.ts';
 import { registerNotFound } from './plugins/not-found.ts';
 import { registerObservation } from './plugins/observe.ts';
 import { registerProblems, sendProblem } from './plugins/problems.ts';
+import { registerRateLimit } from './plugins/rate-limit.ts';
 import { registerSchemas } from './plugins/schemas.ts';
 import { toApiError } from './problem.ts';
 import { newRequestId } from './raw-problem.ts';
+import { registerAdminAudit } from './routes/admin-audit.ts';
+import { registerAdminKeys } from './routes/admin-keys.ts';
+import { registerAdminStop } from './routes/admin-stop.ts';
 import { registerCommands } from './routes/commands.ts';
 import { registerDocs } from './routes/docs.ts';
 import { registerEngines } from './routes/engines.ts';
@@ -27,6 +32,7 @@ import { registerRoot } from './routes/root.ts';
 import { registerRuns } from './routes/runs.ts';
 import { registerSessionEngine } from './routes/session-engine.ts';
 import { registerSessions } from './routes/sessions.ts';
+import { registerTickets } from './routes/tickets.ts';
 import { registerWebSocket } from './routes/web-socket.ts';
 import { EventStreams } from './sse/event-streams.ts';
 import type { HttpApp } from './types.ts';
@@ -82,12 +88,14 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   trackAnswers(app.server);
   clientErrors.attach(app.server);
   registerSchemas(app);
-  registerProblems(app, config, metrics);
-  registerObservation(app, metrics);
+  registerProblems(app, config, metrics, (request, error) => auditRefusal(services, request, error));
+  registerObservation(app, metrics, services.limits.clientAddress);
   registerBodies(app);
-  registerHeaders(app);
+  registerHeaders(app, config);
   await registerCors(app, config);
   registerAuth(app, services.authenticate, config);
+  registerRateLimit(app, services.limits);
+  registerPermissions(app);
   registerNotFound(app);
   await registerOpenApi(app, config);
 
@@ -109,9 +117,13 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerEvents(app, services, streams);
   registerMessages(app, services);
   await registerFiles(app, services);
+  registerTickets(app, services);
   registerWebSocket(app);
   registerInfo(app, services);
   registerMetrics(app, services);
+  registerAdminAudit(app, services);
+  registerAdminStop(app, services);
+  registerAdminKeys(app, services);
   await registerDocs(app, services);
   return app;
 }

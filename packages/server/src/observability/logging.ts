@@ -1,6 +1,7 @@
 /** Logs: one JSON object a line, or readable lines on a terminal. No line holds a credential. */
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { inert, printable } from './printable.ts';
 
 export type { Logger };
 
@@ -33,6 +34,7 @@ const SECRET_PATHS = ['', 'headers', '*.headers'].flatMap((place) =>
 export function createLogger(settings: LogSettings, stream?: DestinationStream): Logger {
   const onTerminal = stream === undefined && process.stdout.isTTY === true;
   const readable = settings.logFormat === 'pretty' || (settings.logFormat === 'auto' && onTerminal);
+  const { redact = (line: string) => line } = settings;
   const target = stream ?? destination({ dest: 1, sync: true });
   return pino(
     {
@@ -41,7 +43,7 @@ export function createLogger(settings: LogSettings, stream?: DestinationStream):
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
       redact: { paths: SECRET_PATHS, censor: '[hidden]' },
-      ...(settings.redact ? { hooks: { streamWrite: settings.redact } } : {}),
+      hooks: { streamWrite: (line) => printable(redact(line)) },
     },
     readable ? prettyLines(target, onTerminal && process.stdout.hasColors()) : target,
   );
@@ -49,5 +51,5 @@ export function createLogger(settings: LogSettings, stream?: DestinationStream):
 
 function prettyLines(target: DestinationStream, colorize: boolean): DestinationStream {
   const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l', ignore: 'service' });
-  return { write: (line) => target.write(format(line)) };
+  return { write: (line) => target.write(format(inert(line))) };
 }

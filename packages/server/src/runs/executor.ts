@@ -1,9 +1,12 @@
-import type { SessionKey } from '../storage/types.ts';
+import type { Scope, SessionKey } from '../storage/types.ts';
 import { Execution, type ExecutionOptions } from './execution.ts';
+import { FairQueue } from './fair-queue.ts';
 import type { StopReason } from './stopped.ts';
 
 export interface ExecutorOptions extends ExecutionOptions {
   readonly maxConcurrent: number;
+  /** How many runs of one caller execute at once. */
+  readonly maxOfCaller: (caller: Scope) => number;
   readonly report: (stage: string, error: unknown) => void;
 }
 
@@ -11,25 +14,27 @@ export interface ExecutorOptions extends ExecutionOptions {
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Executes queued runs in this process: one at a time in a session, at most `maxConcurrent` in all, sessions in the order
- * in which they became ready. The truth is the run rows; what is kept here says where to look.
+ * Executes queued runs in this process: one at a time in a session, at most `maxConcurrent` in all. Callers take turns;
+ * sessions of a caller come in the order in which they became ready. The truth is the run rows; what is kept here says
+ * where to look.
  */
 export class Executor {
   readonly #options: ExecutorOptions;
-  readonly #ready = new Map<string, SessionKey>();
+  readonly #ready: FairQueue;
   readonly #active = new Map<string, { key: SessionKey; execution: Execution | null; again: boolean }>();
   #stopped = false;
   #allDone: (() => void)[] = [];
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#ready = new FairQueue(options.maxOfCaller);
   }
 
   /** The session has a queued run. */
   notice(key: SessionKey): void {
     const active = this.#active.get(key.sessionId);
     if (active) active.again = true;
-    else this.#ready.set(key.sessionId, key);
+    else this.#ready.add(key);
     this.#pump();
   }
 
@@ -37,6 +42,13 @@ export class Executor {
   find(sessionId: string, runId: string): Execution | undefined {
     const execution = this.#active.get(sessionId)?.execution;
     return execution?.run.runId === runId ? execution : undefined;
+  }
+
+  /** What executes here, of all tenants or of one. */
+  executions(tenantId?: string): Execution[] {
+    return [...this.#active.values()].flatMap(({ key, execution }) =>
+      execution && (tenantId === undefined || key.tenantId === tenantId) ? [execution] : [],
+    );
   }
 
   /** How many runs execute now. */
@@ -75,10 +87,8 @@ export class Executor {
 
   #pump(): void {
     while (!this.#stopped && this.#active.size < this.#options.maxConcurrent) {
-      const next = this.#ready.values().next();
-      if (next.done) return;
-      const key = next.value;
-      this.#ready.delete(key.sessionId);
+      const key = this.#ready.next();
+      if (!key) return;
       this.#active.set(key.sessionId, { key, execution: null, again: false });
       void this.#run(key);
     }
@@ -101,7 +111,8 @@ export class Executor {
       this.#lookLater(key);
     }
     this.#active.delete(key.sessionId);
-    if (slot.again && !this.#stopped) this.#ready.set(key.sessionId, key);
+    this.#ready.done(key);
+    if (slot.again && !this.#stopped) this.#ready.add(key);
     if (this.#active.size === 0) for (const resolve of this.#allDone.splice(0)) resolve();
     this.#pump();
   }

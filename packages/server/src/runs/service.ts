@@ -36,6 +36,7 @@ import { cancelPending } from './cancel-pending.ts';
 import { usedUntilNow } from './cut-off.ts';
 import type { Executor } from './executor.ts';
 import { type Asked, RunResults } from './results.ts';
+import { stopAll } from './stop-all.ts';
 
 export interface RunServiceOptions {
   readonly storage: Storage;
@@ -287,6 +288,12 @@ export class RunService {
     if (!message) return;
     writes.push({ kind: 'insert_message', eventIndex: events.length, streamed: true });
     events.push(newEvent('message_completed', run.runId, message));
+  }
+
+  /** Cancels every unfinished run, or those of a tenant, and resolves with their number; see `stopAll`. */
+  stopAll(tenantId?: string): Promise<number> {
+    const { storage, executor } = this.#options;
+    return stopAll({ storage, executor, runs: this }, tenantId);
   }
 
   /** Throws `RUN_NOT_FOUND`. */

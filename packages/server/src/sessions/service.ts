@@ -46,6 +46,8 @@ export interface SessionServiceOptions {
   readonly storage: Storage;
   readonly cluster: Cluster;
   readonly maxSessions: number;
+  /** Of one caller; default: as many as fit. */
+  readonly maxSessionsPerCaller?: number | undefined;
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
   /** Milliseconds after which the deltas of a completed message go. */
@@ -151,15 +153,9 @@ export class SessionService {
     };
     const inserted = await this.#insert(session, keep?.(session.sessionId));
     if (inserted === 'idempotency_exists') throw new ApiError('IDEMPOTENCY_IN_PROGRESS');
-    if (inserted === 'full') {
-      throw new ApiError(
-        'RESOURCE_LIMIT_EXCEEDED',
-        `The server keeps at most ${this.#options.maxSessions} sessions`,
-        {
-          retryAfter: FULL_RETRY_AFTER,
-        },
-      );
-    }
+    const { maxSessions, maxSessionsPerCaller } = this.#options;
+    if (inserted === 'full') throw full(`The server keeps at most ${maxSessions} sessions`);
+    if (inserted === 'owner_full') throw full(`A caller has at most ${maxSessionsPerCaller} sessions`);
     this.#expiry.notice(session.createdAt);
     const { events, ...created } = session;
     const row: SessionRow = {
@@ -176,12 +172,13 @@ export class SessionService {
   }
 
   async #insert(session: NewSession, record: IdempotencyRecord | undefined) {
-    const { maxSessions } = this.#options;
-    const inserted = await this.#storage.createSession(session, maxSessions, record);
-    if (inserted !== 'full') return inserted;
+    const { maxSessions, maxSessionsPerCaller } = this.#options;
+    const insert = () => this.#storage.createSession(session, maxSessions, record, maxSessionsPerCaller);
+    const inserted = await insert();
+    if (inserted !== 'full' && inserted !== 'owner_full') return inserted;
     // Sessions that are past their deadline do not count, even when their timer has not fired yet.
     await this.#expiry.sweep();
-    return this.#storage.createSession(session, maxSessions, record);
+    return insert();
   }
 
   /** Throws `SESSION_NOT_FOUND`, also for a session of somebody else. Does not touch it. */
@@ -349,6 +346,10 @@ export class SessionService {
       pending_requests: snapshot.pendingRequests.map(toRequest),
     };
   }
+}
+
+function full(message: string): ApiError {
+  return new ApiError('RESOURCE_LIMIT_EXCEEDED', message, { retryAfter: FULL_RETRY_AFTER });
 }
 
 function pageOptions(options: { readonly limit: number; readonly before?: string | undefined }): {

@@ -6,12 +6,12 @@ import { openPostgresStorage } from './postgres/storage.ts';
 import { openSqliteStorage } from './sqlite/storage.ts';
 import type { Storage } from './types.ts';
 
-const MEMORY = ':memory:';
+export const MEMORY = ':memory:';
 const SQLITE_URL = /^sqlite:(?:\/\/(?=\/))?(.+)$/;
-const POSTGRES_URL = /^postgres(?:ql)?:/;
+export const POSTGRES_URL = /^postgres(?:ql)?:/;
 const FILE_NAME = 'llmgine.db';
 
-type StorageConfig = Pick<ConfigValues, 'databaseUrl' | 'dataDir' | 'sqliteSynchronous'> &
+export type StorageConfig = Pick<ConfigValues, 'databaseUrl' | 'dataDir' | 'sqliteSynchronous'> &
   Pick<ConfigValues, 'databasePool' | 'databaseTimeout' | 'runLease'>;
 
 export interface OpenStorageOptions {
@@ -40,12 +40,15 @@ export async function openStorage(config: StorageConfig, options: OpenStorageOpt
   return openSqliteStorage({ path, synchronous: config.sqliteSynchronous, ...options });
 }
 
-function databasePath({ databaseUrl, dataDir }: Pick<ConfigValues, 'databaseUrl' | 'dataDir'>): string {
+export function databasePath({
+  databaseUrl,
+  dataDir,
+}: Pick<ConfigValues, 'databaseUrl' | 'dataDir'>): string {
   if (databaseUrl === undefined) return join(dataDir, FILE_NAME);
   return SQLITE_URL.exec(databaseUrl)?.[1] ?? databaseUrl;
 }
 
-function makeFolder(folder: string): void {
+export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {

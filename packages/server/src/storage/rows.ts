@@ -84,6 +84,17 @@ export interface RunSummary extends SessionKey {
   readonly finishedAt: number | null;
 }
 
+/** Where a run stands among the unfinished ones of all sessions. */
+export interface RunPlace {
+  readonly session: number;
+  readonly acceptedSeq: number;
+}
+
+export interface UnfinishedRun extends SessionKey {
+  readonly runId: string;
+  readonly status: RunStatus;
+}
+
 export interface RunRow extends RunSummary {
   readonly engineConfig: JsonObject;
   readonly parameters: JsonObject;

@@ -184,6 +184,43 @@ export interface UsageDaysTable {
   reserved_ms: number;
 }
 
+/** API keys. */
+export interface KeysTable {
+  /** Order of creation. */
+  position: Generated<number>;
+  key_id: string;
+  digest: Uint8Array;
+  name: string;
+  tenant_id: string;
+  principal_id: string;
+  role: string;
+  /** A list. */
+  scopes: string | null;
+  created_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+  revoked_at: number | null;
+  successor_id: string | null;
+}
+
+/** Only ever added to. */
+export interface AuditLogTable {
+  number: number;
+  id: string;
+  at: number;
+  action: string;
+  principal_id: string | null;
+  entry: string;
+  hash: string;
+}
+
+/** One row at most. */
+export interface AuditHeadTable {
+  one: number;
+  number: number;
+  hash: string;
+}
+
 /** Numbers of the whole database: `boot`, `sessions` and `engines` (both of sessions that are not deleted). */
 export interface MetaTable {
   key: string;
@@ -203,5 +240,8 @@ export interface Schema {
   file_pieces: FilePiecesTable;
   owners: OwnersTable;
   usage_days: UsageDaysTable;
+  keys: KeysTable;
+  audit_log: AuditLogTable;
+  audit_head: AuditHeadTable;
   meta: MetaTable;
 }

@@ -6,27 +6,35 @@
  */
 import type { Message, RunStatus, SessionStatus } from '@llmgine/protocol';
 import type { Append, AppendOutcome } from './append.ts';
+import type { AuditStorage } from './audit.ts';
 import type { FileStorage } from './files.ts';
+import type { KeyStorage } from './keys.ts';
 import type { LogEvent } from './log-event.ts';
 import type {
   DayUse,
   IdempotencyRecord,
   NewSession,
   RequestRow,
+  RunPlace,
   RunRow,
   RunSummary,
   Scope,
   SessionKey,
   SessionRow,
+  UnfinishedRun,
 } from './rows.ts';
 
 export type * from './append.ts';
+export type * from './audit.ts';
 export type * from './budget.ts';
 export type * from './files.ts';
+export type * from './keys.ts';
 export type * from './rows.ts';
 
 /** Characters of JSON that a page of events or messages holds at most, unless a single one has more. */
 export const MAX_PAGE_SIZE = 1_048_576;
+
+export type SessionCreation = 'created' | 'full' | 'owner_full' | 'idempotency_exists';
 
 export interface SessionQuery {
   readonly limit: number;
@@ -113,14 +121,15 @@ export interface Storage {
   append(batch: readonly Append[]): Promise<readonly AppendOutcome[]>;
 
   /**
-   * `full` when `maxSessions` sessions exist already, `idempotency_exists` when there is a record of this key; nothing
-   * was made then. The session's counters and the record change in the same transaction.
+   * `full` when `maxSessions` sessions exist already, `owner_full` when `maxOfOwner` of this owner do,
+   * `idempotency_exists` when there is a record of this key; nothing was made then. Of several at once, no more are made. The session's counters and the record change in the same transaction.
    */
   createSession(
     session: NewSession,
     maxSessions: number,
     idempotency?: IdempotencyRecord,
-  ): Promise<'created' | 'full' | 'idempotency_exists'>;
+    maxOfOwner?: number,
+  ): Promise<SessionCreation>;
   getSession(key: SessionKey): Promise<SessionRow | null>;
   listSessions(scope: Scope, query: SessionQuery): Promise<SessionPage>;
   /** Sets `lastInteractionAt` where it grows by that. Unknown sessions are skipped. */
@@ -168,6 +177,15 @@ export interface Storage {
   countUnfinishedRuns(key: SessionKey, before: number): Promise<number>;
   /** Ids of the unfinished runs of a session, in their order. */
   unfinishedRunIds(key: SessionKey): Promise<readonly string[]>;
+  /**
+   * Unfinished runs of all sessions, or those of one tenant; of a session the newest first. `before` is what the page before
+   * said is `next`.
+   */
+  unfinishedRuns(options: {
+    readonly limit: number;
+    readonly tenantId?: string;
+    readonly before?: RunPlace;
+  }): Promise<{ readonly runs: readonly UnfinishedRun[]; readonly next: RunPlace | null }>;
   /** Of all sessions. */
   countQueuedRuns(): Promise<number>;
   /** Sessions with a queued run that this process looks after, in the order of their oldest one. */
@@ -216,6 +234,8 @@ export interface Storage {
   pruneIdempotency(createdBefore: number, limit: number): Promise<boolean>;
 
   readonly files: FileStorage;
+  readonly audit: AuditStorage;
+  readonly keys: KeyStorage;
 
   /** Resolves when a query works; rejects otherwise. */
   check(): Promise<void>;

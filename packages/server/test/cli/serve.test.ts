@@ -138,7 +138,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s stops the server and exits with 0'
   expect(await server.kill(signal)).toEqual({ code: 0, signal: null });
 });
 
-test('what nobody catches is logged, and the server goes on', async () => {
+test('check 39 (ASVS 16.5.4): what nobody catches is logged, and the server goes on', async () => {
   const loose = `process.on('SIGUSR2', () => {
     Promise.reject(new Error('a loose promise'));
     throw new Error('a loose listener');

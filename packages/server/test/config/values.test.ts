@@ -101,6 +101,21 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
     ['short', 'with spaces in between it', 'ümlaut-ümlaut-ümlaut'],
     '16 to 512 ASCII characters without spaces',
   ],
+  auth: [['maybe'], 'required, local or none'],
+  jwtSecret: [['too short', 'x'.repeat(513)], '32 to 512 ASCII characters without spaces'],
+  jwtJwksUrl: [['ftp://keys', 'keys'], 'a URL'],
+  jwtIssuer: [['   '], 'a text of 1 to 500 characters'],
+  jwtAudience: [['   '], 'a text of 1 to 500 characters'],
+  jwtTenantClaim: [['   '], 'a text of 1 to 100 characters'],
+  jwtRoleClaim: [['   '], 'a text of 1 to 100 characters'],
+  jwtLeeway: [['-1', '61'], 'seconds, from 0 to 60'],
+  trustedProxies: [[], 'texts, separated by commas'],
+  requestRate: [['0'], 'a whole number from 1 to 1000000'],
+  addressRate: [['0'], 'a whole number from 1 to 1000000'],
+  maxConnectionsPerCaller: [['0'], 'a whole number from 1 to 1000000'],
+  maxConnectionsPerAddress: [['0'], 'a whole number from 1 to 1000000'],
+  maxSessionsPerCaller: [['0'], 'a whole number from 1 to 100000000'],
+  maxRunsPerCaller: [['0'], 'a whole number from 1 to 1000000'],
   corsOrigins: [
     ['*', 'app.example.com', 'https://app.example.com/', 'https://a.example,null'],
     'origins like https://app.example.com, separated by commas',
@@ -150,7 +165,7 @@ const WRONG: Record<ConfigKey, readonly [wrong: readonly string[], allowed: stri
   logFormat: [['xml'], 'auto, json or pretty'],
   custom: [['{', '[]', '"text"', 'null', '7'], 'a JSON object'],
 };
-const HIDDEN: ReadonlySet<string> = new Set(['key', 'databaseUrl', 'mcpServers', 'custom']);
+const HIDDEN: ReadonlySet<string> = new Set(['key', 'jwtSecret', 'databaseUrl', 'mcpServers', 'custom']);
 
 describe.each(Object.entries(WRONG) as [ConfigKey, (typeof WRONG)[ConfigKey]][])(
   '%s',

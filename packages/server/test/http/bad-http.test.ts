@@ -34,7 +34,7 @@ it.each([
   ['a NUL in a header', 'GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: \0\r\n\r\n'],
   ['a version that is none', 'GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n'],
   ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-])('answers %s with 400 and closes the connection', async (_what, bytes) => {
+])('check 24 (ASVS 4.2.1): answers %s with 400 and closes the connection', async (_what, bytes) => {
   const { url } = await startApp();
 
   const answer = await exchange(url, `${bytes}`);
@@ -107,7 +107,7 @@ it('answers a body that is shorter than declared with 400', async () => {
   expect(await answered).toMatch(/^HTTP\/1\.1 400 /);
 });
 
-it('does not answer garbage in the middle of an answer', async () => {
+it('check 24: does not answer garbage in the middle of an answer', async () => {
   const { url, createSession } = await startApp();
   const id = await createSession();
   const socket = open(url);

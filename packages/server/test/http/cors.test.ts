@@ -103,7 +103,7 @@ it('lets allowed pages read problems too', async () => {
   expect(answer.headers.get('access-control-allow-origin')).toBe('http://localhost:5173');
 });
 
-it('keeps a foreign page away from a server without a key, even for what needs no reading', async () => {
+it('check 22: keeps a foreign page away from a server without a key, even for what needs no reading', async () => {
   const { url } = await startApp();
 
   const answer = await fetch(`${url}/api/sessions`, {

@@ -262,7 +262,7 @@ it('says which limits there are', async () => {
   for (const { description } of Object.values<Document>(Limits.properties)) expect(description).toBeTruthy();
 });
 
-it('explains every error where the type of its problem points, and every close code and message', async () => {
+it('check 31: explains every error where its problem points, and runs nothing that a description holds', async () => {
   const { url } = await asyncapi();
   const { body: problem } = await call('GET', `${url}/nope`);
   const [path, anchor] = problem.type.split('#');

@@ -176,7 +176,7 @@ it.each([
   expect(response.headers.get('location')).toBe(`/api/sessions/${answer.session_id}`);
 });
 
-it('hides what it did not expect, and shows it in debug mode without secrets', async () => {
+it('check 39: hides what it did not expect, and shows it in debug mode without secrets', async () => {
   const key = 'a-secret-of-sixteen';
   const headers = { authorization: `Bearer ${key}` };
   const answers = [];

@@ -5,7 +5,7 @@ import { ExtensibleAPIFactory } from '../../src/extensibility/factory.ts';
 import { expectProblem } from './expect-problem.ts';
 
 it.each([null, undefined, 'text', 7, { statusCode: 'x' }])(
-  'a route that throws %j answers with a problem',
+  'check 39 (ASVS 16.5.1): a route that throws %j answers with a problem',
   async (thrown) => {
     const apiFactory = new ExtensibleAPIFactory().registerCustomRouter('/api/mine', (router) => {
       router.get('/', () => {

@@ -127,7 +127,7 @@ it('a batch that was given up is not taken for the next one, though it was commi
   await storage.close();
 });
 
-it('a lock that somebody holds makes appends wait a bounded time, and nothing else (F8)', async () => {
+it('a lock that somebody holds makes appends wait a bounded time, and nothing else (F8, check 29)', async () => {
   const { url, connect } = await testDatabase();
   const storage = await openForTest(url, { timeoutMs: 1000 });
   const [held, free] = [await createSession(storage), await createSession(storage)];

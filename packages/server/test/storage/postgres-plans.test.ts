@@ -27,6 +27,7 @@ const BIG = [
   'files',
   'file_pieces',
   'usage_days',
+  'audit_log',
 ];
 /** They hold only the few rows that are asked for, so reading them from end to end is what is meant. */
 const SMALL_INDICES = [

@@ -21,7 +21,9 @@ import {
   startedRun,
 } from '../../../../tests/contracts/storage/fixtures.ts';
 import type { IdempotencyRecord, SessionKey, Storage } from '../../src/storage/types.ts';
+import { useAudit } from './audit-use.ts';
 import { useFiles } from './file-use.ts';
+import { useKeys } from './key-use.ts';
 
 const answer = (idempotencyKey: string): IdempotencyRecord => ({
   ...OWNER,
@@ -101,6 +103,8 @@ async function read(storage: Storage, session: SessionKey, runId: string): Promi
   await storage.nextRun(session);
   await storage.countUnfinishedRuns(session, 100);
   await storage.unfinishedRunIds(session);
+  await storage.unfinishedRuns({ limit: 10 });
+  await storage.unfinishedRuns({ limit: 10, tenantId: 'tenant', before: { session: 100, acceptedSeq: 1 } });
   await storage.countQueuedRuns();
   await storage.sessionsWithQueuedRuns();
   await storage.orphanedRuns();
@@ -128,6 +132,8 @@ async function cleanUp(storage: Storage, session: SessionKey): Promise<void> {
   await storage.pruneUsage('9999-12-31', 1);
   await storage.oldestUsage();
   await useFiles(storage, session);
+  await useAudit(storage);
+  await useKeys(storage);
   await storage.deleteSession(session, answer('deleted'));
   await storage.expireSessions(1001, 10);
   await storage.nextExpiry();

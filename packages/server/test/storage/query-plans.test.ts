@@ -14,13 +14,16 @@ import {
   startedRun,
 } from '../../../../tests/contracts/storage/fixtures.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
+import { useAudit } from './audit-use.ts';
 import { useFiles } from './file-use.ts';
 import { temporaryFolder } from './folder.ts';
+import { useKeys } from './key-use.ts';
 
 /** Indices that hold only the few rows that are asked for, so reading one from end to end is what is meant. */
 const SMALL_INDICES = ['runs_queued', 'runs_running', 'sessions_deleted'];
 /** Read from one end, as far as the limit goes. */
 const ORDERED_INDICES = [
+  'runs_unfinished',
   'sessions_at_rest',
   'messages_to_compact',
   'requests_due',
@@ -89,7 +92,11 @@ it('no query reads a whole table or sorts what an index has in order', async () 
   await storage.nextRun(session);
   await storage.countUnfinishedRuns(session, 100);
   await storage.unfinishedRunIds(session);
+  await storage.unfinishedRuns({ limit: 10 });
+  await storage.unfinishedRuns({ limit: 10, tenantId: 'tenant', before: { session: 100, acceptedSeq: 1 } });
   await useFiles(storage, session);
+  await useAudit(storage);
+  await useKeys(storage);
   await storage.purge(1);
   await storage.close();
 

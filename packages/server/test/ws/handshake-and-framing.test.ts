@@ -221,7 +221,7 @@ describe('a handshake is refused with a problem before the 101', () => {
     expect(answer.body).not.toContain(SECRET);
   });
 
-  test('the listed origin of a front end is allowed', async () => {
+  test('check 18: the listed origin of a front end is allowed', async () => {
     const app = await startApp({ config: { key: SECRET, corsOrigins: ['https://app.example.com'] } });
     const headers = { Authorization: `Bearer ${SECRET}`, Origin: 'https://app.example.com' };
     const raw = await RawSocket.connect(app.url);

@@ -10,7 +10,7 @@ export async function registerCors(app: HttpApp, config: APIConfig): Promise<voi
   await app.register(cors, {
     origin: (origin, answer) => answer(null, origin !== undefined && isAllowedOrigin(origin, config)),
     credentials: true,
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: [
       'Accept',
       'Authorization',

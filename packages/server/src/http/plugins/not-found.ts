@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http';
 import { ApiError } from '@llmgine/protocol';
 import findMyWay, { type HTTPMethod } from 'find-my-way';
+import type { Permission } from '../../security/permissions.ts';
 import { HttpProblem } from '../problem.ts';
 import type { HttpApp } from '../types.ts';
 
@@ -8,6 +9,8 @@ export interface RouteEntry {
   readonly method: string;
   /** The pattern, for example `/api/sessions/:session_id`. */
   readonly url: string;
+  /** What it asks of the caller; null for one that is public. */
+  readonly permission: Permission | null;
 }
 
 declare module 'fastify' {
@@ -29,14 +32,14 @@ export function registerNotFound(app: HttpApp): void {
   const routes: RouteEntry[] = [];
   app.decorate('routeTable', routes);
 
-  app.addHook('onRoute', ({ method, url }) => {
+  app.addHook('onRoute', ({ method, url, config }) => {
     for (const one of Array.isArray(method) ? method : [method]) {
       // The route that CORS adds answers OPTIONS everywhere; it says nothing about what is there.
       if (one === 'OPTIONS' && url === '*') continue;
       if (router.findRoute(one as HTTPMethod, url)) continue;
       used.add(one);
       router.on(one as HTTPMethod, url, noop);
-      routes.push({ method: one, url });
+      routes.push({ method: one, url, permission: config?.permission ?? null });
     }
   });
 

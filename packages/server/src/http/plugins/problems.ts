@@ -6,9 +6,16 @@ import { PROBLEM_MEDIA_TYPE, problemBody, problemHeaders, problemStatus, toApiEr
 import type { HttpApp } from '../types.ts';
 
 /** Everything that goes wrong is answered as a problem; what nobody expected is logged with its request id. */
-export function registerProblems(app: HttpApp, config: APIConfig, metrics: Metrics): void {
+export function registerProblems(
+  app: HttpApp,
+  config: APIConfig,
+  metrics: Metrics,
+  onError: (request: FastifyRequest, error: ApiError) => void,
+): void {
   app.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown);
+    // Also when nobody is left to tell: who hangs up early is not let off.
+    onError(request, error);
     if (reply.raw.destroyed) {
       // Nobody is left to tell; what was thrown is most often that very fact.
       request.log.debug({ err: thrown }, 'the client is gone');

@@ -35,6 +35,7 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
   app.post(
     '/api/sessions/:session_id/commands',
     {
+      config: { permission: 'runs:write' },
       schema: {
         operationId: 'runCommand',
         tags: ['runs'],
@@ -69,6 +70,7 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
     },
     async (request, reply) => {
       const session = await useSession(services, request);
+      services.live.remember(request.principal);
       const body = withRunId(request, session, request.body);
       const after = lastEventId(request.raw.headers);
       const streaming = wantsEventStream(request.raw.headers);

@@ -15,6 +15,7 @@ const CONTENT_SECURITY_POLICY =
 /** `/openapi.json`, `/asyncapi.json`, and `/docs`: one page for both. All of it works without a network. */
 export async function registerDocs(app: HttpApp, services: Services): Promise<void> {
   await app.register(async (docs: HttpApp) => {
+    docs.decorate('defaultPermission', 'info:read');
     docs.addHook('onRoute', (route) => {
       route.config = { ...route.config, browsable: true };
     });

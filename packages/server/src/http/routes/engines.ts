@@ -7,6 +7,7 @@ export function registerEngines(app: HttpApp, { engines }: Services): void {
   app.get(
     '/api/engines',
     {
+      config: { permission: 'info:read' },
       schema: {
         operationId: 'listEngineTypes',
         tags: ['engines'],

@@ -23,6 +23,7 @@ export function registerEvents(app: HttpApp, services: Services, streams: EventS
   app.get(
     URL,
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'listEvents',
         tags: ['events'],
@@ -63,6 +64,7 @@ export function registerEvents(app: HttpApp, services: Services, streams: EventS
   app.post(
     URL,
     {
+      config: { permission: 'sessions:write' },
       schema: {
         operationId: 'publishEvent',
         tags: ['events'],

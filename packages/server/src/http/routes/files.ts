@@ -36,6 +36,7 @@ export async function registerFiles(app: HttpApp, services: Services): Promise<v
   app.get(
     URL,
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'getFile',
         tags: ['files'],
@@ -50,6 +51,7 @@ export async function registerFiles(app: HttpApp, services: Services): Promise<v
   app.get(
     `${URL}/content`,
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'getFileContent',
         tags: ['files'],
@@ -78,6 +80,7 @@ export async function registerFiles(app: HttpApp, services: Services): Promise<v
   app.delete(
     URL,
     {
+      config: { permission: 'sessions:write' },
       schema: {
         operationId: 'deleteFile',
         tags: ['files'],
@@ -111,6 +114,7 @@ function registerUpload(scope: HttpApp, services: Services): void {
   scope.post(
     '/api/sessions/:session_id/audio',
     {
+      config: { permission: 'sessions:write' },
       schema: {
         operationId: 'uploadAudio',
         tags: ['files'],

@@ -11,6 +11,7 @@ export function registerInfo(app: HttpApp, services: Services): void {
   app.get(
     '/api/info',
     {
+      config: { permission: 'info:read' },
       schema: {
         operationId: 'getInfo',
         tags: ['meta'],

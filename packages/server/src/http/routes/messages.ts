@@ -8,6 +8,7 @@ export function registerMessages(app: HttpApp, services: Services): void {
   app.get(
     '/api/sessions/:session_id/messages',
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'listMessages',
         tags: ['sessions'],

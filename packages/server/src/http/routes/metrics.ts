@@ -7,6 +7,7 @@ export function registerMetrics(app: HttpApp, { metrics }: Services): void {
   app.get(
     '/metrics',
     {
+      config: { permission: 'metrics:read' },
       schema: {
         operationId: 'getMetrics',
         tags: ['meta'],

@@ -20,6 +20,7 @@ export function registerRequests(app: HttpApp, services: Services): void {
   app.get(
     '/api/sessions/:session_id/requests',
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'listRequests',
         tags: ['requests'],
@@ -38,6 +39,7 @@ export function registerRequests(app: HttpApp, services: Services): void {
   app.get(
     '/api/sessions/:session_id/requests/:request_id',
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'getRequest',
         tags: ['requests'],
@@ -52,6 +54,7 @@ export function registerRequests(app: HttpApp, services: Services): void {
   app.post(
     '/api/sessions/:session_id/requests/:request_id',
     {
+      config: { permission: 'requests:answer' },
       schema: {
         operationId: 'answerRequest',
         tags: ['requests'],

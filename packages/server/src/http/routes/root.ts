@@ -7,6 +7,7 @@ export function registerRoot(app: HttpApp, { config }: Services): void {
   app.get(
     '/',
     {
+      config: { permission: 'info:read' },
       schema: {
         operationId: 'getRoot',
         tags: ['meta'],

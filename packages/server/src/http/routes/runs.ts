@@ -10,6 +10,7 @@ export function registerRuns(app: HttpApp, services: Services): void {
   app.get(
     '/api/sessions/:session_id/runs',
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'listRuns',
         tags: ['runs'],
@@ -28,6 +29,7 @@ export function registerRuns(app: HttpApp, services: Services): void {
   app.get(
     '/api/sessions/:session_id/runs/:run_id',
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'getRun',
         tags: ['runs'],
@@ -42,6 +44,7 @@ export function registerRuns(app: HttpApp, services: Services): void {
   app.post(
     '/api/sessions/:session_id/runs/:run_id/cancel',
     {
+      config: { permission: 'runs:write' },
       schema: {
         operationId: 'cancelRun',
         tags: ['runs'],

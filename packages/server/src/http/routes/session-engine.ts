@@ -20,6 +20,7 @@ export function registerSessionEngine(app: HttpApp, services: Services): void {
   app.put(
     URL,
     {
+      config: { permission: 'sessions:write' },
       schema: {
         operationId: 'linkEngine',
         tags: ['engines'],
@@ -54,6 +55,7 @@ export function registerSessionEngine(app: HttpApp, services: Services): void {
   app.get(
     URL,
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'getEngine',
         tags: ['engines'],
@@ -77,6 +79,7 @@ export function registerSessionEngine(app: HttpApp, services: Services): void {
   app.delete(
     URL,
     {
+      config: { permission: 'sessions:write' },
       schema: {
         operationId: 'unlinkEngine',
         tags: ['engines'],

@@ -10,6 +10,7 @@ import {
 import type { z } from 'zod';
 import type { Services } from '../../services.ts';
 import type { CallAnswer } from '../../sessions/idempotency.ts';
+import { auditSource } from '../audit.ts';
 import { answerOnce, IDEMPOTENCY_PROBLEMS, idempotencyHeaders } from '../idempotency.ts';
 import { problems } from '../responses.ts';
 import type { HttpApp } from '../types.ts';
@@ -23,6 +24,7 @@ export function registerSessions(app: HttpApp, services: Services): void {
   app.post(
     '/api/sessions',
     {
+      config: { permission: 'sessions:write' },
       schema: {
         operationId: 'createSession',
         tags: ['sessions'],
@@ -57,6 +59,7 @@ export function registerSessions(app: HttpApp, services: Services): void {
   app.get(
     '/api/sessions',
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'listSessions',
         tags: ['sessions'],
@@ -82,6 +85,7 @@ export function registerSessions(app: HttpApp, services: Services): void {
   app.get(
     '/api/sessions/:session_id',
     {
+      config: { permission: 'sessions:read' },
       schema: {
         operationId: 'getSession',
         tags: ['sessions'],
@@ -96,6 +100,7 @@ export function registerSessions(app: HttpApp, services: Services): void {
   app.delete(
     '/api/sessions/:session_id',
     {
+      config: { permission: 'sessions:write' },
       schema: {
         operationId: 'deleteSession',
         tags: ['sessions'],
@@ -112,7 +117,15 @@ export function registerSessions(app: HttpApp, services: Services): void {
     async (request, reply) =>
       answerOnce(services, request, reply, async (keep) => {
         const answer = { status: 200, body: { message: 'Session deleted successfully' } };
-        await sessions.delete(request.principal, sessionIdOf(request), keep(answer));
+        const sessionId = sessionIdOf(request);
+        await sessions.delete(request.principal, sessionId, keep(answer));
+        services.audit.record({
+          action: 'session.deleted',
+          outcome: 'success',
+          source: auditSource(services, request),
+          principal: request.principal,
+          target: { kind: 'session', id: sessionId },
+        });
         return answer;
       }),
   );

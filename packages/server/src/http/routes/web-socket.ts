@@ -9,7 +9,7 @@ import { sessionParams } from './session-params.ts';
 export function registerWebSocket(app: HttpApp): void {
   app.get(
     '/api/sessions/:session_id/ws',
-    { schema: { hide: true, params: sessionParams } },
+    { config: { permission: 'sessions:read' }, schema: { hide: true, params: sessionParams } },
     async ({ headers }) => {
       if (headers.upgrade?.toLowerCase() === 'websocket') {
         throw new HttpProblem(

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { ApiError } from '@llmgine/protocol';
 import type { FastifyReply } from 'fastify';
 import type { Subscription } from '../../sessions/subscription.ts';
 import type { LogEvent } from '../../storage/log-event.ts';
@@ -93,6 +94,14 @@ export class EventStream {
     if (this.closed) return;
     this.#write(`retry: ${reconnectAfterMs}\n\n`);
     this.send('going_away', { reason, cursor: this.#cursor, reconnect_after_ms: reconnectAfterMs });
+    this.end();
+  }
+
+  /** Ends at once, with an event that says why; a peer that does not read is not waited for. */
+  cut(error: ApiError): void {
+    if (this.closed) return;
+    if (this.#response.writableNeedDrain) this.#response.destroy();
+    this.send('error', { code: error.code, message: error.message });
     this.end();
   }
 

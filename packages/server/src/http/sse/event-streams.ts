@@ -1,5 +1,7 @@
 import { ApiError } from '@llmgine/protocol';
 import type { FastifyReply } from 'fastify';
+import { may } from '../../security/permissions.ts';
+import type { Principal } from '../../security/principal.ts';
 import type { Services } from '../../services.ts';
 import type { EventSink } from '../../sessions/subscription.ts';
 import type { SessionKey } from '../../storage/types.ts';
@@ -60,6 +62,7 @@ export class EventStreams {
     stream = new EventStream(reply, key.sessionId, cursor, this.#stallMs);
     target = options.sink?.(stream) ?? stream;
     this.#add(stream);
+    this.#endWithCredential(stream, reply);
     if (resyncRequired) stream.send('resync_required', { cursor, resync_required: true });
     stream.start(subscription);
     return stream;
@@ -97,6 +100,23 @@ export class EventStreams {
         this.#heartbeat = null;
       }
     });
+  }
+
+  /** A stream lasts as long as the caller may open it. */
+  #endWithCredential(stream: EventStream, { request }: FastifyReply): void {
+    const { live } = this.#services;
+    const { permission } = request.routeOptions.config;
+    const use = {
+      principal: request.principal,
+      changed(principal: Principal) {
+        use.principal = principal;
+        if (permission !== undefined && !may(principal, permission)) stream.cut(new ApiError('FORBIDDEN'));
+      },
+      ended: (why: 'expired' | 'revoked') =>
+        stream.cut(new ApiError('UNAUTHENTICATED', `The credential is ${why}`)),
+    };
+    live.add(use);
+    stream.onClose(() => live.delete(use));
   }
 
   #beat(): void {

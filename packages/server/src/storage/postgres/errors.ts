@@ -4,6 +4,7 @@ import pg from 'pg';
 /** SQLSTATE: see the appendix "PostgreSQL Error Codes" of its manual. */
 const DISK_FULL = '53100';
 const UNIQUE_VIOLATION = '23505';
+const NOT_NULL_VIOLATION = '23502';
 /** What goes by itself: a restart, a fail-over, a dead connection, a deadlock, too many connections. */
 const TRANSIENT =
   /^(08...|57P0[1235]|25P0[34]|25006|40001|40P01|53300|55P03|E(CONN|PIPE|HOST|NET|TIMEDOUT|NOTFOUND|NOENT|AI_AGAIN).*)$/;
@@ -34,6 +35,12 @@ export function violates(error: unknown, constraint: string): boolean {
   return (
     error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === constraint
   );
+}
+
+/** A column that must have a value was given none. */
+export function isMissing(error: unknown, table: string, column: string): boolean {
+  if (!(error instanceof pg.DatabaseError) || error.code !== NOT_NULL_VIOLATION) return false;
+  return error.table === table && error.column === column;
 }
 
 /** What callers of the storage get to see. */

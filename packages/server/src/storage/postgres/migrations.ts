@@ -4,6 +4,8 @@ import { migrateToLatest } from '../migrate.ts';
 import { createFirstTables } from './migrations/0001-sessions.ts';
 import { addUsage } from './migrations/0002-usage.ts';
 import { addFiles } from './migrations/0003-files.ts';
+import { addAudit } from './migrations/0004-audit.ts';
+import { addKeys } from './migrations/0005-keys.ts';
 import type { Schema } from './schema.ts';
 
 /** In their order; a released one never changes. */
@@ -11,6 +13,8 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001_sessions': { up: createFirstTables },
   '0002_usage': { up: addUsage },
   '0003_files': { up: addFiles },
+  '0004_audit': { up: addAudit },
+  '0005_keys': { up: addKeys },
 };
 
 /** Any number that is the same in every process; locks of other programs on the same database have others. */

@@ -1,6 +1,6 @@
 import type { RunStatus } from '@llmgine/protocol';
 import { sql } from 'kysely';
-import type { RunRow, RunSummary, SessionKey } from '../types.ts';
+import type { RunPlace, RunRow, RunSummary, SessionKey, UnfinishedRun } from '../types.ts';
 import type { Sql } from './database.ts';
 import { isAlive } from './lease.ts';
 import { SUMMARY, toRun, toSummary } from './run-row.ts';
@@ -57,6 +57,33 @@ export class Runs {
   async unfinishedIds(key: SessionKey): Promise<string[]> {
     const rows = await this.#unfinishedOf(key).select('r.run_id').orderBy('r.accepted_seq').execute();
     return rows.map(({ run_id }) => decode(run_id));
+  }
+
+  async unfinished(options: {
+    readonly limit: number;
+    readonly tenantId?: string;
+    readonly before?: RunPlace;
+  }): Promise<{ readonly runs: UnfinishedRun[]; readonly next: RunPlace | null }> {
+    const { limit, tenantId, before } = options;
+    let query = this.#ofAll()
+      .select(['r.session', 'r.run_id', 'r.accepted_seq', 'r.status'])
+      .select(OWNER)
+      .where('r.finished_at', 'is', null)
+      .orderBy('r.session', 'desc')
+      .orderBy('r.accepted_seq', 'desc')
+      .limit(limit);
+    if (tenantId !== undefined) query = query.where('s.tenant_id', '=', encode(tenantId));
+    if (before) {
+      query = query.where((eb) =>
+        eb(eb.refTuple('r.session', 'r.accepted_seq'), '<', eb.tuple(before.session, before.acceptedSeq)),
+      );
+    }
+    const rows = await query.execute();
+    const last = rows.length < limit ? undefined : rows.at(-1);
+    return {
+      runs: rows.map((row) => ({ ...toKey(row), runId: decode(row.run_id), status: row.status })),
+      next: last ? { session: last.session, acceptedSeq: last.accepted_seq } : null,
+    };
   }
 
   async countQueued(): Promise<number> {

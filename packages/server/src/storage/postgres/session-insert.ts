@@ -17,12 +17,14 @@ const { session: _, ...EVENT_OF_SESSION } = EVENT;
 
 /**
  * All that is made with a session, as one statement, because everybody who makes one waits for the row that counts them.
- * One row when it was made, none when it was not: there are too many, or the answer is there already.
+ * One row when it was made, none when it was not: there are too many, or the answer is there already. When the owner has
+ * too many, it fails for want of their number, which undoes all of it; two at once cannot both take the last place.
  */
 export function insertSession(
   session: NewSession,
   maxSessions: number,
   record: IdempotencyColumns | undefined,
+  maxOfOwner: number | undefined,
 ): RawBuilder<{ position: number }> {
   const { tenant_id, owner_id } = scopeColumns(session);
   const engine = engineColumns(session.engine);
@@ -48,10 +50,15 @@ export function insertSession(
     ), owned as (
       insert into owners (tenant_id, owner_id, sessions)
       select ${tenant_id}, ${owner_id}, 1 from created where (select count(*) from engines) >= 0
-      on conflict (tenant_id, owner_id) do update set sessions = owners.sessions + 1
+      on conflict (tenant_id, owner_id) do update set sessions = ${oneMore(maxOfOwner)}
     ) ${withAnswer(record)} ${withMetadata(session)} ${withEvents(events)}
     select position from created
   `;
+}
+
+function oneMore(maxOfOwner: number | undefined): RawBuilder<unknown> {
+  if (maxOfOwner === undefined) return sql`owners.sessions + 1`;
+  return sql`case when owners.sessions < ${maxOfOwner}::bigint then owners.sessions + 1 end`;
 }
 
 function unlessKept(record: IdempotencyColumns | undefined): RawBuilder<unknown> {

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import { toReservation } from '../run-use.ts';
 import { forfeit } from '../settlement.ts';
-import type { IdempotencyRecord, NewSession, SessionKey, SessionRow } from '../types.ts';
+import type { IdempotencyRecord, NewSession, SessionCreation, SessionKey, SessionRow } from '../types.ts';
 import { subtractSessions } from './counters.ts';
 import type { Database, Sql } from './database.ts';
-import { isTransient, violates } from './errors.ts';
+import { isMissing, isTransient, violates } from './errors.ts';
 import { IDEMPOTENCY_KEY, idempotencyColumns } from './idempotency.ts';
 import { type Columns, rowsAs } from './rows.ts';
 import { insertSession } from './session-insert.ts';
@@ -46,16 +46,17 @@ export class Sessions {
     session: NewSession,
     maxSessions: number,
     idempotency?: IdempotencyRecord,
-  ): Promise<'created' | 'full' | 'idempotency_exists'> {
+    maxOfOwner?: number,
+  ): Promise<SessionCreation> {
     try {
-      return await this.#create(session, maxSessions, idempotency);
+      return await this.#create(session, maxSessions, idempotency, maxOfOwner);
     } catch (error) {
       if (!isTransient(error)) throw error;
     }
     // It may have been made all the same, and may be under way still: nobody else makes one of this epoch.
     if (await this.#isMade(session)) return 'created';
     try {
-      return await this.#create(session, maxSessions, idempotency);
+      return await this.#create(session, maxSessions, idempotency, maxOfOwner);
     } catch (error) {
       if (violates(error, SESSION_KEY) && (await this.#isMade(session))) return 'created';
       throw error;
@@ -149,13 +150,15 @@ export class Sessions {
     session: NewSession,
     maxSessions: number,
     idempotency: IdempotencyRecord | undefined,
-  ): Promise<'created' | 'full' | 'idempotency_exists'> {
+    maxOfOwner: number | undefined,
+  ): Promise<SessionCreation> {
     const record = idempotency && idempotencyColumns(idempotency);
     try {
-      const { rows } = await insertSession(session, maxSessions, record).execute(this.#sql);
+      const { rows } = await insertSession(session, maxSessions, record, maxOfOwner).execute(this.#sql);
       if (rows.length > 0) return 'created';
     } catch (error) {
       if (violates(error, IDEMPOTENCY_KEY)) return 'idempotency_exists';
+      if (isMissing(error, 'owners', 'sessions')) return 'owner_full';
       throw error;
     }
     if (!record) return 'full';

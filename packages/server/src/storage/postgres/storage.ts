@@ -16,6 +16,7 @@ import type {
   RunRow,
   RunSummary,
   Scope,
+  SessionCreation,
   SessionKey,
   SessionPage,
   SessionQuery,
@@ -24,6 +25,7 @@ import type {
   Storage,
 } from '../types.ts';
 import { Appends } from './append.ts';
+import { Audit } from './audit.ts';
 import { within } from './bounded.ts';
 import { Counters } from './counters.ts';
 import { Database, type DatabaseOptions } from './database.ts';
@@ -31,6 +33,7 @@ import { isTransient, openReason, toApiError } from './errors.ts';
 import { Events } from './events.ts';
 import { Files } from './files.ts';
 import { Idempotency } from './idempotency.ts';
+import { Keys } from './keys.ts';
 import { ProcessLease } from './lease.ts';
 import { Messages } from './messages.ts';
 import { migrate } from './migrations.ts';
@@ -83,7 +86,7 @@ export async function openPostgresStorage(options: PostgresStorageOptions): Prom
   }
 }
 
-async function bringUpToDate(options: DatabaseOptions): Promise<void> {
+export async function bringUpToDate(options: DatabaseOptions): Promise<void> {
   const database = new Database({ ...options, pool: MIGRATION_POOL, queryMs: MIGRATION_TIMEOUT_MS });
   try {
     await migrate(database.sql);
@@ -93,7 +96,7 @@ async function bringUpToDate(options: DatabaseOptions): Promise<void> {
 }
 
 /** Where the data is, without who reads it. */
-function describe(url: string): string {
+export function describe(url: string): string {
   // What the parser throws holds all of it.
   const parsed = URL.parse(url);
   if (!parsed) throw new StorageOpenError('The URL of the database is not valid', undefined);
@@ -111,6 +114,8 @@ export class PostgresStorage implements Storage {
   readonly lease: Lease;
   boot: number;
   readonly files: Files;
+  readonly audit: Audit;
+  readonly keys: Keys;
   readonly #database: Database;
   /** For what everything else depends on. */
   readonly #own: Database;
@@ -151,6 +156,11 @@ export class PostgresStorage implements Storage {
       run: (work) => this.#do(work),
       again: (work) => this.#again(work),
     });
+    this.keys = new Keys(database, {
+      run: (work) => this.#do(work),
+      again: (work) => this.#again(work),
+    });
+    this.audit = new Audit(database, { again: (work) => this.#again(work) });
     this.#appends = new Appends(own);
   }
 
@@ -162,8 +172,9 @@ export class PostgresStorage implements Storage {
     session: NewSession,
     maxSessions: number,
     idempotency?: IdempotencyRecord,
-  ): Promise<'created' | 'full' | 'idempotency_exists'> {
-    return this.#do(() => this.#sessions.create(session, maxSessions, idempotency));
+    maxOfOwner?: number,
+  ): Promise<SessionCreation> {
+    return this.#do(() => this.#sessions.create(session, maxSessions, idempotency, maxOfOwner));
   }
 
   async getSession(key: SessionKey): Promise<SessionRow | null> {
@@ -248,6 +259,10 @@ export class PostgresStorage implements Storage {
 
   async unfinishedRunIds(key: SessionKey): Promise<readonly string[]> {
     return this.#again(() => this.#runs.unfinishedIds(key));
+  }
+
+  async unfinishedRuns(options: Parameters<Runs['unfinished']>[0]): ReturnType<Storage['unfinishedRuns']> {
+    return this.#again(() => this.#runs.unfinished(options));
   }
 
   async countQueuedRuns(): Promise<number> {

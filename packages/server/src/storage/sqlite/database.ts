@@ -5,7 +5,7 @@ import { makePrivateFile } from './private-file.ts';
 
 /** Statements of queries that are built per call; there are few shapes, but filters multiply them. */
 const MAX_CACHED_STATEMENTS = 100;
-/** Nobody else writes to the data, so this is for backup tools; while it waits the whole process does. */
+/** Hardly anybody else writes to the data: it is for backup tools, and for those who make keys. */
 const BUSY_TIMEOUT_MS = 250;
 /** The write-ahead log shrinks to this after a burst. */
 const JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024;
@@ -14,6 +14,10 @@ export interface DatabaseOptions {
   /** A file, or `:memory:`. */
   readonly path: string;
   readonly synchronous: 'normal' | 'full';
+  /** To read beside the process that owns the data. Default false. */
+  readonly readOnly?: boolean;
+  /** Milliseconds to wait for another writer; while it waits the whole process does. */
+  readonly busyMs?: number;
 }
 
 /** A query that was built and prepared once; its arguments have names. */
@@ -51,11 +55,13 @@ export class Database {
   readonly #release: StatementSync;
 
   constructor(options: DatabaseOptions) {
-    if (options.path !== ':memory:') makePrivateFile(options.path);
-    const connection = new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS });
+    const { readOnly = false } = options;
+    if (options.path !== ':memory:' && !readOnly) makePrivateFile(options.path);
+    const timeout = options.busyMs ?? BUSY_TIMEOUT_MS;
+    const connection = new DatabaseSync(options.path, { timeout, readOnly });
     try {
+      if (!readOnly) connection.exec('pragma journal_mode = wal');
       connection.exec(`
-        pragma journal_mode = wal;
         pragma synchronous = ${options.synchronous};
         pragma journal_size_limit = ${JOURNAL_SIZE_LIMIT};
         pragma cache_size = -16000;

@@ -6,6 +6,8 @@ import { createFirstTables } from './migrations/0001-sessions.ts';
 import { addRequests } from './migrations/0002-requests.ts';
 import { addUsage } from './migrations/0003-usage.ts';
 import { addFiles } from './migrations/0004-files.ts';
+import { addAudit } from './migrations/0005-audit.ts';
+import { addKeys } from './migrations/0006-keys.ts';
 
 /** In their order; a released one never changes. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -13,7 +15,15 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002_requests': { up: addRequests },
   '0003_usage': { up: addUsage },
   '0004_files': { up: addFiles },
+  '0005_audit': { up: addAudit },
+  '0006_keys': { up: addKeys },
 };
+
+/** Whether there is nothing to do for `migrate` where these were applied. */
+export function isUpToDate(applied: readonly string[]): boolean {
+  const known = Object.keys(MIGRATIONS);
+  return applied.length === known.length && known.every((name) => applied.includes(name));
+}
 
 /** Brings the schema up to date; rejects when the data was written by a newer version. The caller holds a transaction. */
 export function migrate(db: Kysely<Schema>): Promise<void> {

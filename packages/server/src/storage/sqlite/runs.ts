@@ -2,7 +2,7 @@ import type { ErrorObject, Json, JsonObject, RunStatus, Usage } from '@llmgine/p
 import { type Selectable, sql } from 'kysely';
 import { toReservation } from '../run-use.ts';
 import type { RunsTable, SessionsTable } from '../tables.ts';
-import type { RunRow, RunSummary, SessionKey } from '../types.ts';
+import type { RunPlace, RunRow, RunSummary, SessionKey, UnfinishedRun } from '../types.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -153,6 +153,35 @@ export class Runs {
 
   unfinishedAt(session: number, key: SessionKey): RunSummary[] {
     return this.#unfinished.all({ session }).map((run) => toSummary(run, key));
+  }
+
+  unfinished(options: { readonly limit: number; readonly tenantId?: string; readonly before?: RunPlace }): {
+    readonly runs: UnfinishedRun[];
+    readonly next: RunPlace | null;
+  } {
+    const { limit, tenantId, before } = options;
+    let query = this.#database.sql
+      .selectFrom('runs')
+      .crossJoin('sessions')
+      .select(['session', 'run_id', 'accepted_seq', 'status', 'session_id', 'tenant_id', 'owner_id'])
+      .where('runs.finished_at', 'is', null)
+      .whereRef('sessions.position', '=', 'runs.session')
+      .where('sessions.deleted_at', 'is', null)
+      .orderBy('session', 'desc')
+      .orderBy('accepted_seq', 'desc')
+      .limit(limit);
+    if (tenantId !== undefined) query = query.where('sessions.tenant_id', '=', tenantId);
+    if (before) {
+      query = query.where((eb) =>
+        eb(eb.refTuple('session', 'accepted_seq'), '<', eb.tuple(before.session, before.acceptedSeq)),
+      );
+    }
+    const rows = this.#database.all(query);
+    const last = rows.length < limit ? undefined : rows.at(-1);
+    return {
+      runs: rows.map((row) => ({ ...toKey(row), runId: row.run_id, status: row.status })),
+      next: last ? { session: last.session, acceptedSeq: last.accepted_seq } : null,
+    };
   }
 
   countQueued(): number {

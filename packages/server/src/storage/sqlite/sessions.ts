@@ -3,7 +3,7 @@ import { toReservation } from '../run-use.ts';
 import { engineColumns, metadataText, toSession } from '../session-row.ts';
 import { forfeit } from '../settlement.ts';
 import type { SessionsTable } from '../tables.ts';
-import type { IdempotencyRecord, NewSession, SessionKey, SessionRow } from '../types.ts';
+import type { IdempotencyRecord, NewSession, SessionCreation, SessionKey, SessionRow } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -114,10 +114,12 @@ export class Sessions {
     session: NewSession,
     maxSessions: number,
     idempotency?: IdempotencyRecord,
-  ): 'created' | 'full' | 'idempotency_exists' {
+    maxOfOwner = Number.POSITIVE_INFINITY,
+  ): SessionCreation {
     return this.#database.transaction(() => {
       if (idempotency && this.#idempotency.has(idempotency)) return 'idempotency_exists';
       if (this.#counters.totals().sessions >= maxSessions) return 'full';
+      if (this.#counters.sessionsOf(session) >= maxOfOwner) return 'owner_full';
       const db = this.#database.sql;
       const { tenantId, ownerId, engine } = session;
       const created = this.#database.get(

@@ -13,6 +13,7 @@ import type {
   RunRow,
   RunSummary,
   Scope,
+  SessionCreation,
   SessionKey,
   SessionPage,
   SessionQuery,
@@ -22,12 +23,14 @@ import type {
 } from '../types.ts';
 import { toDayUse } from '../usage-day-row.ts';
 import { Appends } from './append.ts';
+import { Audit } from './audit.ts';
 import { Counters } from './counters.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { isFull, toApiError } from './errors.ts';
 import { Events } from './events.ts';
 import { Files } from './files.ts';
 import { Idempotency } from './idempotency.ts';
+import { Keys } from './keys.ts';
 import { type Lock, lockDatabase, StorageInUseError } from './lock.ts';
 import { Messages } from './messages.ts';
 import { migrate } from './migrations.ts';
@@ -100,6 +103,8 @@ export class SqliteStorage implements Storage {
   readonly description: string;
   readonly boot: number;
   readonly files: Files;
+  readonly audit: Audit;
+  readonly keys: Keys;
   readonly #database: Database;
   readonly #room: Room;
   readonly #lock: Lock | null;
@@ -149,6 +154,8 @@ export class SqliteStorage implements Storage {
     this.#usageDays = days;
     const run = <Result>(work: () => Result): Result => this.#do(work);
     this.files = new Files(database, { sessions, idempotency, room: parts.room, run });
+    this.keys = new Keys(database, { room: parts.room, run });
+    this.audit = new Audit(database, { run, take: (work) => parts.room.take(work) });
     this.#appends = new Appends(database, { sessions, writes, idempotency, boot });
   }
 
@@ -160,8 +167,11 @@ export class SqliteStorage implements Storage {
     session: NewSession,
     maxSessions: number,
     idempotency?: IdempotencyRecord,
-  ): Promise<'created' | 'full' | 'idempotency_exists'> {
-    return this.#do(() => this.#room.take(() => this.#sessions.create(session, maxSessions, idempotency)));
+    maxOfOwner?: number,
+  ): Promise<SessionCreation> {
+    return this.#do(() =>
+      this.#room.take(() => this.#sessions.create(session, maxSessions, idempotency, maxOfOwner)),
+    );
   }
 
   async getSession(key: SessionKey): Promise<SessionRow | null> {
@@ -246,6 +256,10 @@ export class SqliteStorage implements Storage {
 
   async unfinishedRunIds(key: SessionKey): Promise<readonly string[]> {
     return this.#do(() => this.#runs.unfinishedIds(key));
+  }
+
+  async unfinishedRuns(options: Parameters<Runs['unfinished']>[0]): ReturnType<Storage['unfinishedRuns']> {
+    return this.#do(() => this.#runs.unfinished(options));
   }
 
   async countQueuedRuns(): Promise<number> {

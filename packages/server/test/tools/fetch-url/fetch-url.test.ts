@@ -190,7 +190,7 @@ describe('the characters of a page', () => {
   });
 });
 
-describe('redirects', () => {
+describe('check 27 (API7:2023): redirects', () => {
   const redirect = (response: ServerResponse, location: string, status = 302) =>
     void response.writeHead(status, { location }).end('a redirect');
 
@@ -270,7 +270,7 @@ describe('redirects', () => {
   });
 });
 
-describe('the name of a host', () => {
+describe('check 27 (API7:2023): the name of a host', () => {
   test('that is another machine the second time is asked for once, and connected to what was checked', async () => {
     const server = await webServer((_request, response) => send(response, 'text/plain', 'public'));
     let turn = 0;

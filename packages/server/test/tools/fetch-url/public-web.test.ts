@@ -11,7 +11,7 @@ import { nameServer } from './web-server.ts';
 const never = () => new AbortController().signal;
 const noNames = async () => [];
 
-describe('an address', () => {
+describe('check 27 (ASVS 1.3.6): an address', () => {
   test.each(['8.8.8.8', '1.1.1.1', '93.184.215.14', '2606:4700:4700::1111', '2a00:1450:4001:80b::200e'])(
     '%s is public',
     (address) => {
@@ -101,7 +101,7 @@ describe('an address', () => {
   });
 });
 
-describe('a URL', () => {
+describe('check 27 (ASVS 1.3.6): a URL', () => {
   /** Every way to write an address that is not public. */
   test.each([
     'http://127.0.0.1/',
@@ -177,7 +177,7 @@ describe('a URL', () => {
   });
 });
 
-describe('a name', () => {
+describe('check 27 (ASVS 1.3.6): a name', () => {
   const url = new URL('https://example.test/');
 
   test('has the addresses that a name server says', async () => {

@@ -54,7 +54,7 @@ test('server-filesystem reads and writes where it may, and its refusals are erro
   expect(mcp.registry.get('files__read_text_file')?.idempotent).toBe(true);
 });
 
-test('a child sees its own variables and none of this process', async () => {
+test('check 33: a child sees its own variables and none of this process', async () => {
   vi.stubEnv('MCP_CANARY', 'do-not-leak');
   vi.stubEnv('LLMGINE_API_KEY', 'do-not-leak-either');
   const mcp = startMcp(
