@@ -72,11 +72,12 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const opened = new AsyncDisposableStack();
   opened.defer(() => storage.close());
   try {
+    const factory = options.apiFactory ?? new ExtensibleAPIFactory();
     await assertSomebodyMayEnter(config.values, async () => {
+      if (factory.verifiers.length > 0) return true;
       const { keys } = await storage.keys.list({ limit: 1 });
       return keys.length > 0;
     });
-    const factory = options.apiFactory ?? new ExtensibleAPIFactory();
     const app = await App.build(config, logger, storage, factory, opened, report);
     await app.start();
     return app;
@@ -241,7 +242,7 @@ export class App {
     const jwt = createJwt(config, logger, report);
     opened.defer(() => jwt?.close());
     const { live, tickets, ticketVerifier } = createCredentials({ keys, storage, runs, report, opened });
-    const verifiers = [ticketVerifier, keys.verifier, ...(jwt ? [jwt.verifier] : [])];
+    const verifiers = [ticketVerifier, ...factory.verifiers, keys.verifier, ...(jwt ? [jwt.verifier] : [])];
 
     const services: Services = {
       config,

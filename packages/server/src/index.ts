@@ -35,6 +35,11 @@ export type {
   RecordedEvent,
   SessionFile,
 } from './engines/types.ts';
+export type {
+  AuthenticatedCaller,
+  Authentication,
+  AuthenticationRequest,
+} from './extensibility/authentication.ts';
 export type { ApplicationCallbacks } from './extensibility/callbacks.ts';
 export {
   type CommandContext,

@@ -4,9 +4,11 @@ import type { z } from 'zod';
 import type { EngineDefinition } from '../engines/types.ts';
 import type { MessageTypes } from '../handlers/registry.ts';
 import type { ModelProvider } from '../models/types.ts';
+import type { CredentialVerifier } from '../security/authenticate.ts';
 import { CUSTOM_PERMISSION, type Permission } from '../security/permissions.ts';
 import type { ToolDefinition } from '../tools/types.ts';
 import type { Messaging } from '../ws/messaging.ts';
+import { type Authentication, customVerifier } from './authentication.ts';
 import type { ApplicationCallbacks } from './callbacks.ts';
 import { assertFunction, assertMessageModel, assertObjectSchema, assertPermission } from './check.ts';
 import { type CustomHandler, handlingBy } from './custom-handler.ts';
@@ -28,6 +30,7 @@ export class ExtensibleAPIFactory {
   readonly #engines: EngineDefinition[] = [];
   readonly #tools: ToolDefinition[] = [];
   readonly #modelProviders: ModelProvider[] = [];
+  readonly #verifiers: CredentialVerifier[] = [];
   readonly #routers: MountedRouter[] = [];
   readonly #callbacks: ApplicationCallbacks[] = [];
   readonly #messages: (() => CustomHandling)[] = [];
@@ -123,6 +126,18 @@ export class ExtensibleAPIFactory {
     return this;
   }
 
+  /**
+   * Credentials of your own, besides keys and tokens: whoever offers one as a bearer, in `X-API-Key` or as a WebSocket
+   * subprotocol is who `authenticate` says. It is asked before stored keys and JWTs. Callers on the same machine need none
+   * unless `LLMGINE_API_AUTH` is `required`.
+   */
+  registerAuthentication(authenticate: Authentication): this {
+    this.#assertOpen();
+    assertFunction('What registerAuthentication takes', authenticate);
+    this.#verifiers.push(customVerifier(authenticate));
+    return this;
+  }
+
   on(callbacks: ApplicationCallbacks): this {
     this.#assertOpen();
     this.#callbacks.push(callbacks);
@@ -139,6 +154,10 @@ export class ExtensibleAPIFactory {
 
   get modelProviders(): readonly ModelProvider[] {
     return this.#modelProviders;
+  }
+
+  get verifiers(): readonly CredentialVerifier[] {
+    return this.#verifiers;
   }
 
   get routers(): readonly MountedRouter[] {

@@ -14,12 +14,15 @@ function hasCredential({ key, jwtSecret, jwtJwksUrl }: AuthValues): boolean {
   return key !== undefined || jwtSecret !== undefined || jwtJwksUrl !== undefined;
 }
 
-/** Throws `ConfigError` when everybody needs a credential and nobody has one. */
+/**
+ * Throws `ConfigError` when everybody needs a credential and nobody has one. `hasOthers`: whether there are some besides
+ * those of the configuration.
+ */
 export async function assertSomebodyMayEnter(
   values: AuthValues,
-  hasStoredKeys: () => Promise<boolean>,
+  hasOthers: () => Promise<boolean>,
 ): Promise<void> {
-  if (authMode(values) !== 'required' || hasCredential(values) || (await hasStoredKeys())) return;
+  if (authMode(values) !== 'required' || hasCredential(values) || (await hasOthers())) return;
   throw new ConfigError(
     'LLMGINE_API_AUTH is "required", but there is no credential: make a key with ' +
       '"llmgine keys create --name NAME --role admin", or set LLMGINE_API_KEY or LLMGINE_API_JWT_SECRET',
