@@ -11,6 +11,7 @@ const CORE = [
   'link_engine',
   'status',
   'hello',
+  'authenticate',
   'unlink_engine',
   'command',
   'cancel',
