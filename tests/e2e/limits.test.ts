@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { SignJWT } from 'jose';
 import { expect, test } from 'vitest';
+import { verifyLog } from '../../packages/server/src/security/audit/verify.ts';
 import { type StartOptions, startApp } from '../helpers/app.ts';
 import { type AddressAnswer, callFrom } from '../helpers/from-address.ts';
 import { call } from '../helpers/rest.ts';
@@ -256,7 +257,7 @@ test('check 28: runs of a caller beyond its share wait, and those of others star
   await expect.poll(() => seen).toHaveLength(12);
 });
 
-test('10,000 wrong keys in a burst: the source is blocked, the others are answered, and it is on record', async () => {
+test('10,000 wrong keys in a burst: the source is blocked, the others are answered, and the audit log says so and verifies', async () => {
   const { app, url, sessions, wsUrl, one, two } = await start({ addressRate: 1_000_000 });
   const ada = await as('ada');
   const spray = (n: number) => two.call('GET', sessions, { authorization: `Bearer wrong-${n}` });
@@ -280,6 +281,8 @@ test('10,000 wrong keys in a burst: the source is blocked, the others are answer
   const blocked = async () => app.services.storage.audit.list({ limit: 10, action: 'source.blocked' });
   await expect.poll(blocked).toHaveLength(1);
   expect(JSON.parse((await blocked())[0]?.entry ?? '')).toMatchObject({ details: { kind: 'key_spraying' } });
+  await app.services.audit.flush();
+  expect(await verifyLog(app.services.storage.audit)).toMatchObject({ ok: true });
 });
 
 test('tokens that are guessed on an open socket count like others', async () => {
