@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import { connectionError, droppedError, garbledError } from './model-error.ts';
 import type { MultipartBody } from './transcription-multipart.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Bytes of an answer: the words of a long day, with their times. */
 const MAX_ANSWER = 32 * 1024 * 1024;
@@ -58,6 +59,7 @@ export async function exchangeAudio(
     return { status, headers: response.headers, body: text ?? '' };
   };
   try {
+    // undici hears a signal only once it has a connection.
     return await untilAborted(answered(), signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -82,14 +84,4 @@ async function bodyText(
     if (size > limit) return undefined;
   }
   return Buffer.concat(chunks).toString();
-}
-
-/** undici hears a signal only once it has a connection. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

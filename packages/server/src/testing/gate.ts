@@ -1,4 +1,4 @@
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../models/until-aborted.ts';
 
 /** Holds a scripted answer until the test has done what it wants to do meanwhile. It is shut until `open`, and then stays open. */
 export class Gate {

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@llmgine/protocol';
 import { modelError } from '../models/model-error.ts';
 import type { Model, ModelFinish, ModelProvider, ModelRequest, ModelSink } from '../models/types.ts';
+import { untilAborted } from '../models/until-aborted.ts';
 import { comparable, digestOf, firstDifference } from './comparable-request.ts';
 import { type RecordedCall, type RecordedPiece, readRecording, toError } from './recording.ts';
-import { untilAborted } from './until-aborted.ts';
 
 export interface ReplayOptions {
   /** 1 is as it was, 2 twice as fast, 0 at once. Default 1. */

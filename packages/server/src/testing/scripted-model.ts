@@ -8,8 +8,8 @@ import type {
   ModelSink,
   ModelToolCall,
 } from '../models/types.ts';
+import { untilAborted } from '../models/until-aborted.ts';
 import type { Gate } from './gate.ts';
-import { untilAborted } from './until-aborted.ts';
 
 const MAX_QUOTE = 100;
 

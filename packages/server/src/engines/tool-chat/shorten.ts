@@ -1,7 +1,7 @@
 /** Makes a turn smaller that does not fit by itself. Its calls and results stay, so every provider takes it. */
 import type { Message, MessagePart } from '@llmgine/protocol';
 import { messageTokens } from '../../models/token-estimate.ts';
-import { cutText } from './cut-text.ts';
+import { cutText } from '../../tools/cut-text.ts';
 import { sum } from './window.ts';
 
 /** Characters that stay of a result. */

@@ -4,9 +4,9 @@ import { type Message, messageText, type Usage } from '@llmgine/protocol';
 import { z } from 'zod';
 import { modelError } from '../../models/model-error.ts';
 import type { Model, ModelRequest, ModelSink } from '../../models/types.ts';
+import { cutText } from '../../tools/cut-text.ts';
 import { callModel } from '../model-step.ts';
 import type { EngineContext } from '../types.ts';
-import { cutText } from './cut-text.ts';
 import { transcript } from './transcript.ts';
 
 const CHARACTERS_PER_TOKEN = 4;

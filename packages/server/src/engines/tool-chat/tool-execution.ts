@@ -1,9 +1,10 @@
 import type { Json } from '@llmgine/protocol';
 import type { ModelToolCall } from '../../models/types.ts';
+import { untilAborted } from '../../models/until-aborted.ts';
+import { shortened } from '../../tools/cut-text.ts';
 import type { ToolDefinition } from '../../tools/types.ts';
 import { isShallow } from '../json-depth.ts';
 import type { EngineContext } from '../types.ts';
-import { shortened } from './cut-text.ts';
 
 /** Characters of JSON that a tool may give back. */
 const MAX_RESULT_LENGTH = 100_000;
@@ -50,6 +51,7 @@ async function attempt(
       signal,
       progress: (text) => void context.emit({ event_type: 'status', payload: { text } }),
     });
+    // A tool that ignores its signal does not hold the run.
     return resultOf(await untilAborted(Promise.resolve(work), signal));
   } catch (error) {
     context.signal.throwIfAborted();
@@ -79,14 +81,4 @@ export function resultOf(result: unknown, durationMs = 0): ToolOutcome {
 
 export function failure(message: string, durationMs = 0): ToolOutcome {
   return { result: { error: message }, isError: true, durationMs };
-}
-
-/** A tool that ignores its signal does not hold the run. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -1,7 +1,7 @@
 /** A conversation as a text, for a model that is to write its summary. */
 import type { Message, MessagePart } from '@llmgine/protocol';
 import { fileNote } from '../../models/conversation.ts';
-import { cutText } from './cut-text.ts';
+import { cutText } from '../../tools/cut-text.ts';
 
 const SPEAKERS: Readonly<Record<Message['role'], string>> = {
   system: 'System',

@@ -1,3 +1,4 @@
+import { Skim } from './skim.ts';
 import type { FoundFormat } from './types.ts';
 
 const PAGE_HEAD = 27;
@@ -21,28 +22,13 @@ interface AudioStream {
  * stream; the comments after it can have any size. See RFC 3533, RFC 7845 for Opus.
  */
 export class OggClock {
-  #rest: Buffer = Buffer.alloc(0);
-  #skip = 0;
-  #lost = false;
+  readonly #skim = new Skim((data, at) => this.#page(data.subarray(at)));
   /** By serial number. */
   readonly #streams = new Map<number, AudioStream>();
 
   /** Takes the next bytes of the file. */
   next(bytes: Uint8Array): void {
-    if (this.#lost) return;
-    let data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (this.#rest.length > 0) data = Buffer.concat([this.#rest, data]);
-    let at = 0;
-    while (at < data.length && !this.#lost) {
-      const skipped = Math.min(this.#skip, data.length - at);
-      this.#skip -= skipped;
-      at += skipped;
-      const used = this.#page(data.subarray(at));
-      if (used === 0) break;
-      at += used;
-    }
-    // A few bytes, which must not keep a large buffer.
-    this.#rest = this.#lost ? Buffer.alloc(0) : Buffer.from(data.subarray(at));
+    this.#skim.next(bytes);
   }
 
   get format(): FoundFormat {
@@ -61,10 +47,7 @@ export class OggClock {
   /** Looks at the page that begins here. Returns how many bytes of it that took, 0 when there are too few. */
   #page(data: Buffer): number {
     if (data.length < PAGE_HEAD) return 0;
-    if (data.toString('latin1', 0, 4) !== 'OggS') {
-      this.#lost = true;
-      return 0;
-    }
+    if (data.toString('latin1', 0, 4) !== 'OggS') return this.#skim.lose();
     const body = PAGE_HEAD + data.readUInt8(26);
     if (data.length < body) return 0;
     const size = data.subarray(PAGE_HEAD, body).reduce((sum, segment) => sum + segment, 0);
@@ -79,7 +62,7 @@ export class OggClock {
     const position = Number(data.readBigInt64LE(6));
     const stream = this.#streams.get(serial);
     if (stream && position > stream.position) stream.position = position;
-    this.#skip = size;
+    this.#skim.skip(size);
     return body;
   }
 }

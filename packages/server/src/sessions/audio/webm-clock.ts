@@ -1,3 +1,5 @@
+import { Skim } from './skim.ts';
+
 const SEGMENT = 0x18538067;
 const INFO = 0x1549a966;
 const CLUSTER = 0x1f43b675;
@@ -15,30 +17,15 @@ const NANOSECONDS = 1_000_000_000;
  * block. See RFC 8794 for elements, RFC 9559 for what they mean.
  */
 export class WebmClock {
-  #rest: Buffer = Buffer.alloc(0);
-  #skip = 0;
+  readonly #skim = new Skim((data, at) => this.#element(data, at));
   /** Nanoseconds of a tick. */
   #scale = 1_000_000;
   #cluster = 0;
   #last = -1;
-  #lost = false;
 
   /** Takes the next bytes of the file. */
   next(bytes: Uint8Array): void {
-    if (this.#lost) return;
-    let data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (this.#rest.length > 0) data = Buffer.concat([this.#rest, data]);
-    let at = 0;
-    while (at < data.length && !this.#lost) {
-      const skipped = Math.min(this.#skip, data.length - at);
-      this.#skip -= skipped;
-      at += skipped;
-      const used = this.#element(data, at);
-      if (used === 0) break;
-      at += used;
-    }
-    // A few bytes, which must not keep a large buffer.
-    this.#rest = this.#lost ? Buffer.alloc(0) : Buffer.from(data.subarray(at));
+    this.#skim.next(bytes);
   }
 
   /** Null when there was no block. */
@@ -52,10 +39,7 @@ export class WebmClock {
     const sizeAt = start + idLength;
     const sizeLength = lengthOf(data[sizeAt]);
     const body = sizeAt + sizeLength;
-    if (idLength > 4 || (sizeAt < data.length && sizeLength > 8)) {
-      this.#lost = true;
-      return 0;
-    }
+    if (idLength > 4 || (sizeAt < data.length && sizeLength > 8)) return this.#skim.lose();
     if (body > data.length || sizeAt >= data.length) return 0;
     const id = data.readUIntBE(start, idLength);
     const size = sizeOf(data.subarray(sizeAt, body));
@@ -82,16 +66,15 @@ export class WebmClock {
         const timeAt = body + lengthOf(data[body]);
         if (timeAt + 2 > body + size) break;
         this.#last = Math.max(this.#last, this.#cluster + data.readInt16BE(timeAt));
-        this.#skip = size;
+        this.#skim.skip(size);
         return body - start;
       }
       default:
         if (size === null) break;
-        this.#skip = size;
+        this.#skim.skip(size);
         return body - start;
     }
-    this.#lost = true;
-    return 0;
+    return this.#skim.lose();
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cutText } from '../cut-text.ts';
 import type { ServerTool } from '../types.ts';
 import type { Page, PageText } from '../worker/page-text.ts';
 import { scriptOf } from '../worker/script.ts';
@@ -81,7 +82,7 @@ export function createFetchUrlTool(options: FetchUrlOptions): ServerTool<typeof 
         status: answer.status,
         ...(page.title === '' ? {} : { title: clean(page.title) }),
         content_type: type.name,
-        text: cut(text, maxCharacters),
+        text: cutText(text, maxCharacters),
         truncated: !body.whole || page.text.length > MAX_CLEANED || text.length > maxCharacters,
       };
     },
@@ -132,9 +133,4 @@ function clean(text: string): string {
     .replace(/\r\n?/g, '\n')
     .replace(/[^\P{Cc}\n\t]/gu, '')
     .toWellFormed();
-}
-
-/** Not in the middle of a character. */
-function cut(text: string, length: number): string {
-  return text.length <= length ? text : text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
 }

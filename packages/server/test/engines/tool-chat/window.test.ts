@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { validateConversation } from '../../../../../tests/helpers/conversation-validator.ts';
-import { cutText, shortened } from '../../../src/engines/tool-chat/cut-text.ts';
 import { shortenResults } from '../../../src/engines/tool-chat/shorten.ts';
 import { fitWindow, sum, turnsOf } from '../../../src/engines/tool-chat/window.ts';
 import { messageTokens } from '../../../src/models/token-estimate.ts';
+import { cutText, shortened } from '../../../src/tools/cut-text.ts';
 import { conversationArbitrary, said, turnArbitrary } from './conversations.ts';
 
 const room = fc.integer({ min: 1, max: 2000 });
