@@ -54,8 +54,8 @@ function lockfileProblems(lockfile: string, allowed: Readonly<Record<string, boo
     if (!/^\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$/.test(entry.version ?? '')) {
       problems.push(`${place} has no version of the registry`);
     }
-    if (entry.hasInstallScript && allowed[name] !== true && !(entry.dev && BLOCKED.test(name))) {
-      problems.push(`${place} runs a script at installation, and "allowScripts" does not say that it may`);
+    if (entry.hasInstallScript && allowed[name] === undefined && !(entry.dev && BLOCKED.test(name))) {
+      problems.push(`${place} runs a script at installation, and "allowScripts" does not say whether it may`);
     }
     return problems;
   });
