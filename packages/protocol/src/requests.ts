@@ -1,28 +1,17 @@
 /** Requests to people and their clients: approvals, forms, and tools that run in a client. */
 import { z } from 'zod';
+import { ANSWER_OUTCOMES, REQUEST_KINDS, REQUEST_OUTCOMES } from './answers.ts';
 import { jsonObjectSchema, jsonSchema, runIdSchema, timestampSchema } from './common.ts';
 
-/**
- * `approval`: may this be done, with exactly these arguments? `form`: somebody fills in what the schema describes.
- * `client_tool`: a client executes a tool and gives its result.
- */
-export const REQUEST_KINDS = ['approval', 'form', 'client_tool'] as const;
-export type RequestKind = (typeof REQUEST_KINDS)[number];
-
-/** What somebody can answer. */
-export const ANSWER_OUTCOMES = ['approved', 'denied', 'submitted', 'error'] as const;
-export type AnswerOutcome = (typeof ANSWER_OUTCOMES)[number];
-
-/** How a request can end: answered, too late, or because its run ended before. */
-export const REQUEST_OUTCOMES = [...ANSWER_OUTCOMES, 'expired', 'cancelled'] as const;
-export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
-
-/** The answers that each kind of request takes. */
-export const ANSWERS: Readonly<Record<RequestKind, readonly AnswerOutcome[]>> = {
-  approval: ['approved', 'denied'],
-  form: ['submitted', 'denied'],
-  client_tool: ['submitted', 'error'],
-};
+export {
+  ANSWER_OUTCOMES,
+  ANSWERS,
+  type AnswerOutcome,
+  REQUEST_KINDS,
+  REQUEST_OUTCOMES,
+  type RequestKind,
+  type RequestOutcome,
+} from './answers.ts';
 
 export const requestIdSchema = z.string().min(1).max(100).meta({ description: 'Id of a request to people' });
 

@@ -8,28 +8,9 @@ import {
   timestampSchema,
   usageSchema,
 } from './common.ts';
+import { RUN_OUTCOMES, RUN_STATUSES } from './run-status.ts';
 
-/**
- * `queued`: waits for its turn, or to be continued. `awaiting_input`: parked until somebody answers its requests; it keeps
- * its place in the session.
- */
-export const RUN_STATUSES = [
-  'queued',
-  'running',
-  'awaiting_input',
-  'completed',
-  'failed',
-  'cancelled',
-] as const;
-export type RunStatus = (typeof RUN_STATUSES)[number];
-
-/** How a run can end. A run ends once, and nothing follows its end. */
-export const RUN_OUTCOMES = ['completed', 'failed', 'cancelled'] as const;
-export type RunOutcome = (typeof RUN_OUTCOMES)[number];
-
-export function isFinished(status: RunStatus): status is RunOutcome {
-  return status === 'completed' || status === 'failed' || status === 'cancelled';
-}
+export { isFinished, RUN_OUTCOMES, RUN_STATUSES, type RunOutcome, type RunStatus } from './run-status.ts';
 
 /** What happens to a command that arrives while a run of the session is unfinished. */
 export const ON_CONFLICT = ['queue', 'reject', 'interrupt'] as const;

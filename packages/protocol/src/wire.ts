@@ -2,8 +2,14 @@
  * The protocol for those who only speak it: types of everything, and what is needed at run time without a schema library.
  * The server keeps the schemas; a client that trusts its server needs none.
  */
+export {
+  ANSWER_OUTCOMES,
+  ANSWERS,
+  REQUEST_KINDS,
+  REQUEST_OUTCOMES,
+} from './answers.ts';
 export { CLOSE_CODE_MEANINGS, CLOSE_CODES, type CloseCode } from './close-codes.ts';
-export type * from './index.ts';
+export { formatCursor, parseCursor } from './cursor.ts';
 export {
   ApiError,
   type ApiErrorOptions,
@@ -13,6 +19,10 @@ export {
   type ErrorDefinition,
   type FieldError,
 } from './errors.ts';
+export { SERVER_INITIATED } from './frames/server-initiated.ts';
+export type * from './index.ts';
+export { appendText, messageText } from './message-text.ts';
+export { isFinished, RUN_OUTCOMES, RUN_STATUSES } from './run-status.ts';
 export {
   BEARER_SUBPROTOCOL_PREFIX,
   PROTOCOL_VERSION,

@@ -12,6 +12,8 @@ import { commandResultSchema, runSchema } from '../runs.ts';
 import { SESSION_STATUSES } from '../sessions.ts';
 import type { MessageId } from './client.ts';
 
+export { SERVER_INITIATED } from './server-initiated.ts';
+
 /** A page of the conversation together with the state that belongs to it: one consistent snapshot. */
 export const historySchema = z
   .object({
@@ -86,9 +88,6 @@ export const SERVER_FRAMES = {
     reconnect_after_ms: z.int().nonnegative(),
   }),
 } as const;
-
-/** Frames that may arrive without having been asked for; they carry `"server_initiated": true`. */
-export const SERVER_INITIATED = ['notification', 'going_away'] as const;
 
 export type ServerFrameType = keyof typeof SERVER_FRAMES;
 export type ServerFrameData<T extends ServerFrameType> = z.infer<(typeof SERVER_FRAMES)[T]>;

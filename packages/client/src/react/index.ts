@@ -1,0 +1,7 @@
+export {
+  type HookClient,
+  type HookSession,
+  type UsedSession,
+  type UseSessionOptions,
+  useSession,
+} from './use-session.ts';
