@@ -9,6 +9,8 @@ export interface BannerFacts {
   readonly storage: string;
   /** Who is let in, and how to change that. */
   readonly auth: string;
+  /** Whether there is one. */
+  readonly console?: boolean;
 }
 
 export interface BannerOptions {
@@ -31,6 +33,7 @@ export function banner(facts: BannerFacts, { url, colors, needsKey }: BannerOpti
     '',
     `  ${style('bold', facts.title)} ${style('dim', facts.version)}`,
     '',
+    ...(facts.console ? [row('Console', style('cyan', `${url}/console/`))] : []),
     row('REST', `${style('cyan', url)}  ${style('dim', `${url}/docs`)}`),
     row('WebSocket', style('cyan', `${url.replace(/^http/, 'ws')}/api/sessions/{session_id}/ws`)),
     row('Model', `${facts.model.id}  ${style('dim', facts.model.hint)}`),

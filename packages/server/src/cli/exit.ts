@@ -3,10 +3,16 @@ import { ConfigError } from '../config.ts';
 
 export const EXIT = {
   OK: 0,
-  /** The server could not start. */
+  /** The server could not start, or what was asked for failed. */
   FAILED: 1,
   /** Wrong arguments or a wrong configuration. */
   USAGE: 2,
+  /** No server answers. */
+  UNREACHABLE: 3,
+  /** A run waits for somebody to answer, and nobody can here. */
+  WAITING: 4,
+  /** A run was cancelled, or somebody gave up: as shells say it of a program that Ctrl-C has ended. */
+  CANCELLED: 130,
 } as const;
 
 /** One readable line for people, and the exit code that goes with it. */

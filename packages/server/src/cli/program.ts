@@ -1,9 +1,46 @@
 import { Command, CommanderError } from 'commander';
 import { SERVER_VERSION } from '../version.ts';
 import type { AuditOptions, VerifyOptions } from './audit.ts';
+import { addChatCommand } from './chat-commands.ts';
+import { addDoctorCommand } from './doctor-commands.ts';
 import { EXIT } from './exit.ts';
+import { addInitCommand } from './init-commands.ts';
 import { addKeysCommands } from './keys-commands.ts';
 import type { ServeOptions } from './serve.ts';
+import { addSessionsCommands } from './sessions-commands.ts';
+
+const HELP = `
+Examples:
+  llmgine serve            start a server: http://localhost:8000
+  llmgine chat             talk to it, in another terminal
+  llmgine doctor           what is wrong, and what to do about it
+  llmgine chat --help      what a command can do
+
+Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; others are in the help of their command.`;
+
+const SERVE_HELP = `
+Examples:
+  llmgine serve --port 9000 --data-dir /var/lib/llmgine
+  OPENAI_API_KEY=… llmgine serve
+  LLMGINE_API_DATABASE_URL=postgres://user@host/llmgine llmgine serve --log-format json
+
+Exit codes: 0 stopped as it was told to; 1 it could not start; 2 wrong arguments or configuration.`;
+
+const KEYS_HELP = `
+Examples:
+  llmgine keys create --name CI --role user --expires 90d
+  llmgine keys list --json
+  llmgine keys revoke key_4fGq0ZtR1xYw
+
+Exit codes: 0 done; 1 failed, for example no such key; 2 wrong arguments or configuration.`;
+
+const AUDIT_HELP = `
+Examples:
+  llmgine audit verify
+  llmgine audit verify --head "$(cut -d' ' -f2 head.txt)"
+  llmgine audit export > audit.jsonl
+
+Exit codes: 0 done, the log is whole; 1 it is not, or cannot be read; 2 wrong arguments or configuration.`;
 
 /** Runs the command line; resolves to the exit code when the command is done. Never rejects. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -12,6 +49,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .description('LLMgine API: keeps conversations with LLM engines alive')
     .version(SERVER_VERSION)
     .helpCommand(false)
+    .addHelpText('after', HELP)
     .exitOverride();
 
   program
@@ -24,6 +62,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option('--model <provider:model>', 'default model')
     .option('--debug', 'details in errors and logs')
     .option('--log-format <format>', 'auto, json or pretty (default auto)')
+    .addHelpText('after', SERVE_HELP)
     .exitOverride()
     .action(async (options: ServeOptions) => {
       // Loaded when it is needed: the help and the version do not wait for the server's modules.
@@ -38,6 +77,29 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   addAudit(program, (code) => {
     exitCode = code;
   });
+
+  addChatCommand(program, (code) => {
+    exitCode = code;
+  });
+
+  addSessionsCommands(program, (code) => {
+    exitCode = code;
+  });
+
+  addDoctorCommand(program, (code) => {
+    exitCode = code;
+  });
+
+  addInitCommand(program, (code) => {
+    exitCode = code;
+  });
+
+  for (const [name, help] of [
+    ['keys', KEYS_HELP],
+    ['audit', AUDIT_HELP],
+  ] as const) {
+    program.commands.find((command) => command.name() === name)?.addHelpText('after', help);
+  }
 
   try {
     await program.parseAsync(args, { from: 'user' });

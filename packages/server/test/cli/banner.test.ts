@@ -26,6 +26,14 @@ test('the banner says where the server is, what answers, where the data is and w
   }
 });
 
+test('the banner names the console where there is one', () => {
+  const say = (console: boolean) =>
+    banner({ ...FACTS, console }, { url: 'http://localhost:8000', colors: false, needsKey: false });
+
+  expect(say(true)).toContain('http://localhost:8000/console/');
+  expect(say(false)).not.toContain('/console');
+});
+
 test('every line fits on a wide terminal, whatever answers', () => {
   for (const env of [{}, { OPENAI_API_KEY: 'sk-x' }, { OPENAI_BASE_URL: 'http://localhost:11434/v1' }]) {
     const models = createModels({ config: new APIConfig({}, { env }) });
