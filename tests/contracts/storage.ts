@@ -21,6 +21,7 @@
 import { describe } from 'vitest';
 import { describeAppends } from './storage/appends.ts';
 import { describeAudit } from './storage/audit.ts';
+import { describeBrowserSessions } from './storage/browser-sessions.ts';
 import { describeBudgets } from './storage/budgets.ts';
 import { describeCompaction } from './storage/compaction.ts';
 import { describeFiles } from './storage/files.ts';
@@ -36,7 +37,9 @@ import { describeRestarts } from './storage/restarts.ts';
 import { describeRuns } from './storage/runs.ts';
 import { describeSessionLists } from './storage/session-lists.ts';
 import { describeSessions } from './storage/sessions.ts';
+import { describeTransfers } from './storage/transfers.ts';
 import { describeUsage } from './storage/usage.ts';
+import { describeWaitingRuns } from './storage/waiting-runs.ts';
 
 export interface StorageContractOptions {
   /** Why the data does not outlive `close`; the tests of restarts are skipped with it. */
@@ -54,6 +57,7 @@ export function describeStorageContract(
     describe('sessions', () => describeSessions(openFresh));
     describe('lists of sessions', () => describeSessionLists(openFresh));
     describe('runs', () => describeRuns(openFresh));
+    describe('runs of all sessions', () => describeWaitingRuns(openFresh));
     describe('requests to people', () => describeRequests(openFresh));
     describe('runs that go on', () => describeRecovery(openFresh, options.memoryOnly));
     describe('events and messages', () => describeMessages(openFresh));
@@ -61,7 +65,9 @@ export function describeStorageContract(
     describe('pruning', () => describePruning(openFresh));
     describe('idempotency', () => describeIdempotency(openFresh, options.memoryOnly));
     describe('files', () => describeFiles(openFresh, options.memoryOnly));
+    describe('forks, exports and imports', () => describeTransfers(openFresh, options.memoryOnly));
     describe('keys', () => describeKeys(openFresh, options.memoryOnly));
+    describe('browser sessions', () => describeBrowserSessions(openFresh, options.memoryOnly));
     describe('usage', () => describeUsage(openFresh));
     describe('budgets', () => describeBudgets(openFresh, options.memoryOnly));
     describe('the audit log', () => describeAudit(openFresh, options.memoryOnly));

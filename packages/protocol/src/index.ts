@@ -1,3 +1,11 @@
+export {
+  AUTH_CREDENTIALS,
+  type AuthCredential,
+  type AuthSession,
+  authSessionSchema,
+  type Login,
+  loginSchema,
+} from './auth.ts';
 export { CLOSE_CODE_MEANINGS, CLOSE_CODES, type CloseCode } from './close-codes.ts';
 export {
   type CommandAccepted,
@@ -158,6 +166,8 @@ export {
   createSessionBodySchema,
   createSessionResponseSchema,
   deleteSessionResponseSchema,
+  type ForkOrigin,
+  forkOriginSchema,
   SESSION_STATUSES,
   type SessionDetail,
   type SessionList,
@@ -170,6 +180,18 @@ export {
   sessionSummarySchema,
   sessionUsageSchema,
 } from './sessions.ts';
+export {
+  EXPORT_MEDIA_TYPE,
+  EXPORT_VERSION,
+  type ExportLine,
+  exportLineSchema,
+  type ForkSessionBody,
+  forkSessionBodySchema,
+  type ImportLine,
+  importLineSchema,
+  type SessionForked,
+  sessionForkedSchema,
+} from './transfer.ts';
 export {
   BEARER_SUBPROTOCOL_PREFIX,
   PROTOCOL_VERSION,

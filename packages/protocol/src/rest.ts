@@ -136,6 +136,7 @@ export const rootSchema = z
     openapi: z.string(),
     asyncapi: z.string(),
     health: z.string(),
+    console: z.string().optional().meta({ description: 'missing where it is switched off' }),
   })
   .meta({ id: 'Root' });
 

@@ -42,9 +42,21 @@ export const sessionSummarySchema = z
   .meta({ id: 'SessionSummary' });
 export type SessionSummary = z.infer<typeof sessionSummarySchema>;
 
+export const forkOriginSchema = z
+  .object({
+    session_id: sessionIdSchema,
+    message_id: z
+      .string()
+      .nullable()
+      .meta({ description: 'The last message that was taken over; null when there was none' }),
+  })
+  .meta({ id: 'ForkOrigin', description: 'Where a session came from; it may be gone' });
+export type ForkOrigin = z.infer<typeof forkOriginSchema>;
+
 export const sessionDetailSchema = sessionSummarySchema
   .extend({
     linked_engine: z.string().nullable().meta({ description: 'engine_id, or null when none is linked' }),
+    forked_from: forkOriginSchema.optional(),
   })
   .meta({ id: 'Session' });
 export type SessionDetail = z.infer<typeof sessionDetailSchema>;

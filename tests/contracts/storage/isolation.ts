@@ -54,6 +54,7 @@ const OF_THE_SERVER = [
   'purge',
   'counts',
   'unfinishedRuns',
+  'waitingRuns',
   'countQueuedRuns',
   'sessionsWithQueuedRuns',
   'orphanedRuns',

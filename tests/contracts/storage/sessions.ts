@@ -50,6 +50,7 @@ export function describeSessions(openFresh: OpenFresh): void {
       usage: null,
       steps: 0,
       elapsedMs: 0,
+      forkedFrom: null,
     });
   });
 

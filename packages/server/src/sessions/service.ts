@@ -20,7 +20,9 @@ import type {
   IdempotencyRecord,
   NewEvent,
   NewSession,
+  SessionCreation,
   SessionKey,
+  SessionRoom,
   SessionRow,
   Storage,
 } from '../storage/types.ts';
@@ -33,6 +35,7 @@ import { toRequest } from './request-view.ts';
 import { toRun } from './run-view.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { Touches } from './touches.ts';
+import { toForkOrigin } from './transfer/fork-origin.ts';
 import { toSessionUsage } from './usage-view.ts';
 
 /** What makes the engine that a session is created with. */
@@ -114,6 +117,8 @@ export class SessionService {
 
   /** Looks what expires and what can be removed next, of all processes. Rejects when the storage fails. */
   async look(): Promise<void> {
+    // A process that died in the middle of an import has nobody else who removes what has come of it.
+    this.#expiry.purge();
     await this.#expiry.look();
     await this.#housekeeping.look();
   }
@@ -151,34 +156,46 @@ export class SessionService {
       engine,
       events: engine ? [this.#options.engines.linkedEvent(engine)] : [],
     };
-    const inserted = await this.#insert(session, keep?.(session.sessionId));
-    if (inserted === 'idempotency_exists') throw new ApiError('IDEMPOTENCY_IN_PROGRESS');
+    const record = keep?.(session.sessionId);
+    return this.adopt(session, 0, ({ maxSessions, maxOfOwner }) =>
+      this.#storage.createSession(session, maxSessions, record, maxOfOwner),
+    );
+  }
+
+  /**
+   * Takes in a session that `insert` makes, with the events of it behind `headSeq`. It is asked again when there was no
+   * room and there may be some now. Throws `RESOURCE_LIMIT_EXCEEDED`, `IDEMPOTENCY_IN_PROGRESS`, and what `insert` throws.
+   */
+  async adopt(
+    session: NewSession,
+    headSeq: number,
+    insert: (room: SessionRoom) => Promise<SessionCreation>,
+  ): Promise<SessionRow> {
     const { maxSessions, maxSessionsPerCaller } = this.#options;
+    const room = { maxSessions, maxOfOwner: maxSessionsPerCaller };
+    let inserted = await insert(room);
+    if (inserted === 'full' || inserted === 'owner_full') {
+      // Sessions that are past their deadline do not count, even when their timer has not fired yet.
+      await this.#expiry.sweep();
+      inserted = await insert(room);
+    }
+    if (inserted === 'idempotency_exists') throw new ApiError('IDEMPOTENCY_IN_PROGRESS');
     if (inserted === 'full') throw full(`The server keeps at most ${maxSessions} sessions`);
     if (inserted === 'owner_full') throw full(`A caller has at most ${maxSessionsPerCaller} sessions`);
     this.#expiry.notice(session.createdAt);
     const { events, ...created } = session;
     const row: SessionRow = {
       ...created,
-      headSeq: events.length,
+      headSeq: headSeq + events.length,
       lastInteractionAt: session.createdAt,
       unfinishedRuns: 0,
       usage: null,
       steps: 0,
       elapsedMs: 0,
+      forkedFrom: session.forkedFrom ?? null,
     };
     this.#tell((callbacks) => callbacks.onCreated?.(row));
     return row;
-  }
-
-  async #insert(session: NewSession, record: IdempotencyRecord | undefined) {
-    const { maxSessions, maxSessionsPerCaller } = this.#options;
-    const insert = () => this.#storage.createSession(session, maxSessions, record, maxSessionsPerCaller);
-    const inserted = await insert();
-    if (inserted !== 'full' && inserted !== 'owner_full') return inserted;
-    // Sessions that are past their deadline do not count, even when their timer has not fired yet.
-    await this.#expiry.sweep();
-    return insert();
   }
 
   /** Throws `SESSION_NOT_FOUND`, also for a session of somebody else. Does not touch it. */
@@ -269,6 +286,11 @@ export class SessionService {
     this.#housekeeping.noticeEvents(events, streamed);
   }
 
+  /** Something that was deleted, or came to nothing, may be removed. */
+  purge(): void {
+    this.#expiry.purge();
+  }
+
   /** A file was begun in a session. */
   fileBegun(): void {
     this.#housekeeping.noticeFile();
@@ -313,7 +335,11 @@ export class SessionService {
   }
 
   detail(row: SessionRow): SessionDetail {
-    return { ...this.summary(row), linked_engine: row.engine?.engineId ?? null };
+    return {
+      ...this.summary(row),
+      linked_engine: row.engine?.engineId ?? null,
+      ...(row.forkedFrom === null ? {} : { forked_from: toForkOrigin(row.forkedFrom) }),
+    };
   }
 
   /** A page of the conversation, newest page first, oldest message first. */

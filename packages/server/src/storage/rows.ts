@@ -9,6 +9,7 @@ import type {
   Usage,
 } from '@llmgine/protocol';
 import type { Amounts, Reservation } from './budget.ts';
+import type { ForkOrigin } from './transfers.ts';
 
 /** Whose data is asked for. There is no query without it. */
 export interface Scope {
@@ -41,6 +42,8 @@ export interface SessionRow extends SessionKey {
   readonly usage: Usage | null;
   readonly steps: number;
   readonly elapsedMs: number;
+  /** Null for one that began by itself. */
+  readonly forkedFrom: ForkOrigin | null;
 }
 
 /** What all runs of an owner have used on one day in UTC, deleted sessions included. */
@@ -60,6 +63,8 @@ export interface NewSession extends SessionKey {
   readonly engine: EngineRow | null;
   /** What its log begins with. */
   readonly events: readonly NewEvent[];
+  /** Default: nothing. */
+  readonly forkedFrom?: ForkOrigin | null;
 }
 
 /** A run without what it was given, which may be large. */
@@ -93,6 +98,14 @@ export interface RunPlace {
 export interface UnfinishedRun extends SessionKey {
   readonly runId: string;
   readonly status: RunStatus;
+}
+
+/** A run that nobody executes, with all that it takes to end it. */
+export interface WaitingRun extends UnfinishedRun {
+  readonly usage: Usage | null;
+  readonly steps: number;
+  /** Ids of its requests that are not resolved, oldest first. */
+  readonly pending: readonly string[];
 }
 
 export interface RunRow extends RunSummary {

@@ -1,7 +1,7 @@
 import type { JsonObject, Usage } from '@llmgine/protocol';
 import type { Selectable } from 'kysely';
 import type { SessionsTable } from './tables.ts';
-import type { EngineRow, SessionRow } from './types.ts';
+import type { EngineRow, ForkOrigin, SessionRow } from './types.ts';
 
 /** How a metadata value is compared; null for what cannot be filtered by. */
 export function metadataText(value: unknown): string | null {
@@ -21,6 +21,10 @@ export function engineColumns(
   };
 }
 
+export function forkColumn(origin: ForkOrigin | null | undefined): string | null {
+  return origin ? JSON.stringify(origin) : null;
+}
+
 export function toSession(row: Selectable<SessionsTable>): SessionRow {
   return {
     tenantId: row.tenant_id,
@@ -37,6 +41,7 @@ export function toSession(row: Selectable<SessionsTable>): SessionRow {
     usage: row.usage === null ? null : (JSON.parse(row.usage) as Usage),
     steps: row.steps,
     elapsedMs: row.elapsed_ms,
+    forkedFrom: row.forked_from === null ? null : (JSON.parse(row.forked_from) as ForkOrigin),
   };
 }
 

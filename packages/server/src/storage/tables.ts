@@ -13,6 +13,7 @@ export interface SessionsTable {
   created_at: number;
   last_interaction_at: number;
   unfinished_runs: number;
+  /** Of an import that is not complete: when it will be, should nothing more come of it. */
   deleted_at: number | null;
   engine_id: string | null;
   engine_type: string | null;
@@ -28,6 +29,8 @@ export interface SessionsTable {
   usage: string | null;
   steps: Generated<number>;
   elapsed_ms: Generated<number>;
+  /** A `ForkOrigin`. */
+  forked_from: string | null;
 }
 
 /** Scalar top-level metadata values as text, so that a filter is a look-up. */
@@ -203,6 +206,24 @@ export interface KeysTable {
   successor_id: string | null;
 }
 
+export interface BrowserSessionsTable {
+  /** Order of creation. */
+  position: Generated<number>;
+  id: string;
+  digest: Uint8Array;
+  proof: Uint8Array;
+  tenant_id: string;
+  principal_id: string;
+  role: string;
+  /** A list. */
+  scopes: string | null;
+  credential_kind: string;
+  credential_id: string | null;
+  created_at: number;
+  used_at: number;
+  expires_at: number;
+}
+
 /** Only ever added to. */
 export interface AuditLogTable {
   number: number;
@@ -241,6 +262,7 @@ export interface Schema {
   owners: OwnersTable;
   usage_days: UsageDaysTable;
   keys: KeysTable;
+  browser_sessions: BrowserSessionsTable;
   audit_log: AuditLogTable;
   audit_head: AuditHeadTable;
   meta: MetaTable;

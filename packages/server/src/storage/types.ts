@@ -7,6 +7,7 @@
 import type { Message, RunStatus, SessionStatus } from '@llmgine/protocol';
 import type { Append, AppendOutcome } from './append.ts';
 import type { AuditStorage } from './audit.ts';
+import type { BrowserSessionStorage } from './browser-sessions.ts';
 import type { FileStorage } from './files.ts';
 import type { KeyStorage } from './keys.ts';
 import type { LogEvent } from './log-event.ts';
@@ -22,14 +23,18 @@ import type {
   SessionKey,
   SessionRow,
   UnfinishedRun,
+  WaitingRun,
 } from './rows.ts';
+import type { TransferStorage } from './transfers.ts';
 
 export type * from './append.ts';
 export type * from './audit.ts';
+export type * from './browser-sessions.ts';
 export type * from './budget.ts';
 export type * from './files.ts';
 export type * from './keys.ts';
 export type * from './rows.ts';
+export type * from './transfers.ts';
 
 /** Characters of JSON that a page of events or messages holds at most, unless a single one has more. */
 export const MAX_PAGE_SIZE = 1_048_576;
@@ -143,7 +148,7 @@ export interface Storage {
   expireSessions(untouchedSince: number, limit: number): Promise<readonly SessionKey[]>;
   /** The earliest `lastInteractionAt` of a session that may expire, or null. */
   nextExpiry(): Promise<number | null>;
-  /** Removes at most `limit` rows of deleted sessions; true while there is more. */
+  /** Removes at most `limit` rows of deleted sessions and of imports that came to nothing; true while there is more. */
   purge(limit: number): Promise<boolean>;
   counts(): Promise<{ readonly sessions: number; readonly engines: number }>;
 
@@ -185,7 +190,17 @@ export interface Storage {
     readonly limit: number;
     readonly tenantId?: string;
     readonly before?: RunPlace;
+    readonly status?: RunStatus;
   }): Promise<{ readonly runs: readonly UnfinishedRun[]; readonly next: RunPlace | null }>;
+  /**
+   * The same of those that are queued or await input, and were not in the middle of anything: no message is open, and
+   * nothing is set aside. MUST be one statement.
+   */
+  waitingRuns(options: {
+    readonly limit: number;
+    readonly tenantId?: string;
+    readonly before?: RunPlace;
+  }): Promise<{ readonly runs: readonly WaitingRun[]; readonly next: RunPlace | null }>;
   /** Of all sessions. */
   countQueuedRuns(): Promise<number>;
   /** Sessions with a queued run that this process looks after, in the order of their oldest one. */
@@ -236,6 +251,8 @@ export interface Storage {
   readonly files: FileStorage;
   readonly audit: AuditStorage;
   readonly keys: KeyStorage;
+  readonly browserSessions: BrowserSessionStorage;
+  readonly transfers: TransferStorage;
 
   /** Resolves when a query works; rejects otherwise. */
   check(): Promise<void>;

@@ -22,6 +22,7 @@ import {
 } from '../../../../tests/contracts/storage/fixtures.ts';
 import type { IdempotencyRecord, SessionKey, Storage } from '../../src/storage/types.ts';
 import { useAudit } from './audit-use.ts';
+import { useBrowserSessions } from './browser-session-use.ts';
 import { useFiles } from './file-use.ts';
 import { useKeys } from './key-use.ts';
 
@@ -105,6 +106,9 @@ async function read(storage: Storage, session: SessionKey, runId: string): Promi
   await storage.unfinishedRunIds(session);
   await storage.unfinishedRuns({ limit: 10 });
   await storage.unfinishedRuns({ limit: 10, tenantId: 'tenant', before: { session: 100, acceptedSeq: 1 } });
+  await storage.unfinishedRuns({ limit: 10, status: 'running' });
+  await storage.waitingRuns({ limit: 10 });
+  await storage.waitingRuns({ limit: 10, tenantId: 'tenant', before: { session: 100, acceptedSeq: 1 } });
   await storage.countQueuedRuns();
   await storage.sessionsWithQueuedRuns();
   await storage.orphanedRuns();
@@ -134,6 +138,7 @@ async function cleanUp(storage: Storage, session: SessionKey): Promise<void> {
   await useFiles(storage, session);
   await useAudit(storage);
   await useKeys(storage);
+  await useBrowserSessions(storage);
   await storage.deleteSession(session, answer('deleted'));
   await storage.expireSessions(1001, 10);
   await storage.nextExpiry();

@@ -6,6 +6,8 @@ import { addUsage } from './migrations/0002-usage.ts';
 import { addFiles } from './migrations/0003-files.ts';
 import { addAudit } from './migrations/0004-audit.ts';
 import { addKeys } from './migrations/0005-keys.ts';
+import { addBrowserSessions } from './migrations/0006-browser-sessions.ts';
+import { addForks } from './migrations/0007-forks.ts';
 import type { Schema } from './schema.ts';
 
 /** In their order; a released one never changes. */
@@ -15,7 +17,12 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003_files': { up: addFiles },
   '0004_audit': { up: addAudit },
   '0005_keys': { up: addKeys },
+  '0006_browser_sessions': { up: addBrowserSessions },
+  '0007_forks': { up: addForks },
 };
+
+/** In their order. */
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
 
 /** Any number that is the same in every process; locks of other programs on the same database have others. */
 export const MIGRATION_LOCK = 7_316_402_611;

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { IMPORTING } from '../transfers.ts';
 import type { Database, Sql } from './database.ts';
 
 /** What belongs to a session. Files come before their pieces: who still writes to one is refused from then on. */
@@ -15,7 +16,7 @@ const PARTS = [
 /** Of files; one is as large as many rows of other kinds. */
 const MAX_PIECES = 64;
 
-/** Removes what deleted sessions have left, in slices, so that no transaction is long. */
+/** Removes what deleted sessions and broken imports have left, in slices, so that no transaction is long. */
 export class Purge {
   readonly #database: Database;
 
@@ -49,6 +50,7 @@ async function next(db: Sql): Promise<number | undefined> {
     .selectFrom('sessions')
     .select('position')
     .where('deleted_at', 'is not', null)
+    .where((eb) => eb.or([eb('head_seq', '!=', sql.lit(IMPORTING)), eb('deleted_at', '<=', Date.now())]))
     .orderBy('deleted_at')
     .limit(1)
     .forUpdate()

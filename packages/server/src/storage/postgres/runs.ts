@@ -63,8 +63,9 @@ export class Runs {
     readonly limit: number;
     readonly tenantId?: string;
     readonly before?: RunPlace;
+    readonly status?: RunStatus;
   }): Promise<{ readonly runs: UnfinishedRun[]; readonly next: RunPlace | null }> {
-    const { limit, tenantId, before } = options;
+    const { limit, tenantId, before, status } = options;
     let query = this.#ofAll()
       .select(['r.session', 'r.run_id', 'r.accepted_seq', 'r.status'])
       .select(OWNER)
@@ -73,6 +74,7 @@ export class Runs {
       .orderBy('r.accepted_seq', 'desc')
       .limit(limit);
     if (tenantId !== undefined) query = query.where('s.tenant_id', '=', encode(tenantId));
+    if (status !== undefined) query = query.where('r.status', '=', status);
     if (before) {
       query = query.where((eb) =>
         eb(eb.refTuple('r.session', 'r.accepted_seq'), '<', eb.tuple(before.session, before.acceptedSeq)),

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { metadataText } from '../session-row.ts';
+import { forkColumn, metadataText } from '../session-row.ts';
 import type { NewSession } from '../types.ts';
 import { EVENT, type EventColumns, eventColumns } from './event-row.ts';
 import type { IdempotencyColumns } from './idempotency.ts';
@@ -12,6 +12,14 @@ interface MetadataColumns {
   readonly value: string;
 }
 const METADATA: Columns<MetadataColumns> = { key: 'text', value: 'text' };
+/** Of a session that begins with messages. */
+export interface SessionPlace {
+  readonly position: number;
+  /** `seq` of the last of them; events follow. */
+  readonly headSeq: number;
+  /** Whether its row is there already. */
+  readonly isStaged: boolean;
+}
 type EventOfSession = Omit<EventColumns, 'session'>;
 const { session: _, ...EVENT_OF_SESSION } = EVENT;
 
@@ -25,25 +33,17 @@ export function insertSession(
   maxSessions: number,
   record: IdempotencyColumns | undefined,
   maxOfOwner: number | undefined,
+  place?: SessionPlace,
 ): RawBuilder<{ position: number }> {
   const { tenant_id, owner_id } = scopeColumns(session);
-  const engine = engineColumns(session.engine);
-  const events = session.events.map((event, index) => eventColumns(0, index + 1, event));
+  const head = place?.headSeq ?? 0;
+  const events = session.events.map((event, index) => eventColumns(0, head + index + 1, event));
   return sql`
     with counted as (
       update meta set value = value + 1 where key = 'sessions' and value < ${maxSessions} ${unlessKept(record)}
       returning 1
     ), created as (
-      insert into sessions (
-        session_id, tenant_id, owner_id, epoch, head_seq, kept_since, created_at, last_interaction_at, unfinished_runs,
-        engine_id, engine_type, engine_config, engine_status, name, metadata
-      )
-      select
-        ${encode(session.sessionId)}, ${tenant_id}, ${owner_id}, ${encode(session.epoch)}, ${events.length}::bigint,
-        ${events[0]?.created_at ?? null}::bigint, ${session.createdAt}::bigint, ${session.createdAt}::bigint, 0,
-        ${engine.engine_id}, ${engine.engine_type}, ${engine.engine_config}, ${engine.engine_status},
-        ${encodeNullable(session.name)}, ${JSON.stringify(session.metadata)}
-      from counted returning position
+      ${place?.isStaged ? completed(session, place) : inserted(session, place)}
     ), engines as (
       update meta set value = value + ${session.engine ? 1 : 0} from created where key = 'engines'
         and ${session.engine !== null} returning 1
@@ -53,6 +53,43 @@ export function insertSession(
       on conflict (tenant_id, owner_id) do update set sessions = ${oneMore(maxOfOwner)}
     ) ${withAnswer(record)} ${withMetadata(session)} ${withEvents(events)}
     select position from created
+  `;
+}
+
+/** Its row, from `counted`. */
+function inserted(session: NewSession, place: SessionPlace | undefined): RawBuilder<unknown> {
+  const { tenant_id, owner_id } = scopeColumns(session);
+  const engine = engineColumns(session.engine);
+  const head = place?.headSeq ?? 0;
+  return sql`
+    insert into sessions (
+      ${place ? sql`position,` : sql``}
+      session_id, tenant_id, owner_id, epoch, head_seq, floor_seq, kept_since, created_at, last_interaction_at,
+      unfinished_runs, engine_id, engine_type, engine_config, engine_status, name, metadata, forked_from
+    ) ${place ? sql`overriding system value` : sql``}
+    select
+      ${place ? sql`${place.position}::bigint,` : sql``}
+      ${encode(session.sessionId)}, ${tenant_id}, ${owner_id}, ${encode(session.epoch)},
+      ${head + session.events.length}::bigint, ${head}::bigint, ${session.events[0]?.createdAt ?? null}::bigint,
+      ${session.createdAt}::bigint, ${session.createdAt}::bigint, 0,
+      ${engine.engine_id}, ${engine.engine_type}, ${engine.engine_config}, ${engine.engine_status},
+      ${encodeNullable(session.name)}, ${JSON.stringify(session.metadata)}, ${forkColumn(session.forkedFrom)}
+    from counted returning position
+  `;
+}
+
+/** The same for one whose row is there already. */
+function completed(session: NewSession, { position, headSeq }: SessionPlace): RawBuilder<unknown> {
+  const engine = engineColumns(session.engine);
+  return sql`
+    update sessions set
+      deleted_at = null, head_seq = ${headSeq + session.events.length}, floor_seq = ${headSeq},
+      kept_since = ${session.events[0]?.createdAt ?? null}, created_at = ${session.createdAt},
+      last_interaction_at = ${session.createdAt}, engine_id = ${engine.engine_id}, engine_type = ${engine.engine_type},
+      engine_config = ${engine.engine_config}, engine_status = ${engine.engine_status},
+      name = ${encodeNullable(session.name)}, metadata = ${JSON.stringify(session.metadata)},
+      forked_from = ${forkColumn(session.forkedFrom)}
+    from counted where sessions.position = ${position} returning sessions.position
   `;
 }
 

@@ -27,11 +27,12 @@ import type {
 import { Appends } from './append.ts';
 import { Audit } from './audit.ts';
 import { within } from './bounded.ts';
+import { BrowserSessions } from './browser-sessions.ts';
 import { Counters } from './counters.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { isTransient, openReason, toApiError } from './errors.ts';
 import { Events } from './events.ts';
-import { Files } from './files.ts';
+import { Files, type FilesParts } from './files.ts';
 import { Idempotency } from './idempotency.ts';
 import { Keys } from './keys.ts';
 import { ProcessLease } from './lease.ts';
@@ -43,7 +44,9 @@ import { Retention } from './retention.ts';
 import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
 import { Sessions } from './sessions.ts';
+import { Transfers } from './transfers.ts';
 import { oldestDay, pruneDays, readDay } from './usage-days.ts';
+import { waitingRuns } from './waiting-runs.ts';
 
 /** Making an index of a large table is no query like others. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
@@ -116,6 +119,8 @@ export class PostgresStorage implements Storage {
   readonly files: Files;
   readonly audit: Audit;
   readonly keys: Keys;
+  readonly transfers: Transfers;
+  readonly browserSessions: BrowserSessions;
   readonly #database: Database;
   /** For what everything else depends on. */
   readonly #own: Database;
@@ -152,11 +157,11 @@ export class PostgresStorage implements Storage {
     this.#events = new Events(database.sql);
     this.#messages = new Messages(database);
     this.#idempotency = new Idempotency(database.sql);
-    this.files = new Files(database, {
-      run: (work) => this.#do(work),
-      again: (work) => this.#again(work),
-    });
-    this.keys = new Keys(database, {
+    const work: FilesParts = { run: (one) => this.#do(one), again: (one) => this.#again(one) };
+    this.files = new Files(database, work);
+    this.keys = new Keys(database, work);
+    this.transfers = new Transfers(database, work);
+    this.browserSessions = new BrowserSessions(database, {
       run: (work) => this.#do(work),
       again: (work) => this.#again(work),
     });
@@ -263,6 +268,10 @@ export class PostgresStorage implements Storage {
 
   async unfinishedRuns(options: Parameters<Runs['unfinished']>[0]): ReturnType<Storage['unfinishedRuns']> {
     return this.#again(() => this.#runs.unfinished(options));
+  }
+
+  async waitingRuns(options: Parameters<Storage['waitingRuns']>[0]): ReturnType<Storage['waitingRuns']> {
+    return this.#again(() => waitingRuns(this.#database.sql, options));
   }
 
   async countQueuedRuns(): Promise<number> {

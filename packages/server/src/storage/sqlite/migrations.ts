@@ -8,6 +8,8 @@ import { addUsage } from './migrations/0003-usage.ts';
 import { addFiles } from './migrations/0004-files.ts';
 import { addAudit } from './migrations/0005-audit.ts';
 import { addKeys } from './migrations/0006-keys.ts';
+import { addBrowserSessions } from './migrations/0007-browser-sessions.ts';
+import { addForks } from './migrations/0008-forks.ts';
 
 /** In their order; a released one never changes. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -17,7 +19,12 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004_files': { up: addFiles },
   '0005_audit': { up: addAudit },
   '0006_keys': { up: addKeys },
+  '0007_browser_sessions': { up: addBrowserSessions },
+  '0008_forks': { up: addForks },
 };
+
+/** In their order. */
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
 
 /** Whether there is nothing to do for `migrate` where these were applied. */
 export function isUpToDate(applied: readonly string[]): boolean {

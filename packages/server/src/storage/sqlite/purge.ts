@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { IMPORTING } from '../transfers.ts';
 import type { Database, Prepared } from './database.ts';
 
 /** What belongs to a session, each with the column that tells its rows apart inside one. */
@@ -16,10 +17,10 @@ const PARTS = [
 /** Of files; one is as large as many rows of other kinds. */
 const MAX_PIECES = 64;
 
-/** Removes what deleted sessions have left, in slices, because the whole process waits for each. */
+/** Removes what deleted sessions and broken imports have left, in slices, because the whole process waits for each. */
 export class Purge {
   readonly #database: Database;
-  readonly #next: Prepared<object, { position: number }>;
+  readonly #next: Prepared<{ now: number }, { position: number }>;
   readonly #parts: readonly Prepared<{ session: number; limit: number }, unknown>[];
   readonly #pieces: Prepared<{ session: number; limit: number }, unknown>;
   readonly #session: Prepared<{ session: number }, unknown>;
@@ -27,11 +28,12 @@ export class Purge {
   constructor(database: Database) {
     this.#database = database;
     const db = database.sql;
-    this.#next = database.prepare(() =>
+    this.#next = database.prepare((p: { now: number }) =>
       db
         .selectFrom('sessions')
         .select('position')
         .where('deleted_at', 'is not', null)
+        .where((eb) => eb.or([eb('head_seq', '!=', sql.lit(IMPORTING)), eb('deleted_at', '<=', p.now)]))
         .orderBy('deleted_at')
         .limit(1),
     );
@@ -52,7 +54,8 @@ export class Purge {
   slice(limit: number): boolean {
     return this.#database.transaction(() => {
       let left = limit;
-      for (let next = this.#next.get({}); next; next = this.#next.get({})) {
+      const now = Date.now();
+      for (let next = this.#next.get({ now }); next; next = this.#next.get({ now })) {
         const session = next.position;
         for (const part of this.#parts) left -= part.run({ session, limit: left });
         const pieces = this.#pieces.run({ session, limit: Math.min(left, MAX_PIECES) });

@@ -155,11 +155,13 @@ export class Runs {
     return this.#unfinished.all({ session }).map((run) => toSummary(run, key));
   }
 
-  unfinished(options: { readonly limit: number; readonly tenantId?: string; readonly before?: RunPlace }): {
-    readonly runs: UnfinishedRun[];
-    readonly next: RunPlace | null;
-  } {
-    const { limit, tenantId, before } = options;
+  unfinished(options: {
+    readonly limit: number;
+    readonly tenantId?: string;
+    readonly before?: RunPlace;
+    readonly status?: RunStatus;
+  }): { readonly runs: UnfinishedRun[]; readonly next: RunPlace | null } {
+    const { limit, tenantId, before, status } = options;
     let query = this.#database.sql
       .selectFrom('runs')
       .crossJoin('sessions')
@@ -171,6 +173,7 @@ export class Runs {
       .orderBy('accepted_seq', 'desc')
       .limit(limit);
     if (tenantId !== undefined) query = query.where('sessions.tenant_id', '=', tenantId);
+    if (status !== undefined) query = query.where('runs.status', '=', status);
     if (before) {
       query = query.where((eb) =>
         eb(eb.refTuple('session', 'accepted_seq'), '<', eb.tuple(before.session, before.acceptedSeq)),

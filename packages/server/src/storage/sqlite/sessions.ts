@@ -1,12 +1,13 @@
 import { type Selectable, sql } from 'kysely';
 import { toReservation } from '../run-use.ts';
-import { engineColumns, metadataText, toSession } from '../session-row.ts';
+import { engineColumns, forkColumn, toSession } from '../session-row.ts';
 import { forfeit } from '../settlement.ts';
 import type { SessionsTable } from '../tables.ts';
 import type { IdempotencyRecord, NewSession, SessionCreation, SessionKey, SessionRow } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Idempotency } from './idempotency.ts';
+import { insertSessionRows } from './session-rows.ts';
 import type { UsageDays } from './usage-days.ts';
 
 /** What reads of a session need to know about it. `position` is the way to its rows; only `find` gives it out. */
@@ -138,35 +139,12 @@ export class Sessions {
             ...engineColumns(engine),
             name: session.name,
             metadata: JSON.stringify(session.metadata),
+            forked_from: forkColumn(session.forkedFrom),
             kept_since: session.events[0]?.createdAt ?? null,
           })
           .returning('position'),
       ) as { position: number };
-      for (const [key, value] of Object.entries(session.metadata)) {
-        const text = metadataText(value);
-        if (text === null) continue;
-        this.#database.all(
-          db.insertInto('session_metadata').values({
-            tenant_id: tenantId,
-            owner_id: ownerId,
-            key,
-            value: text,
-            session: created.position,
-          }),
-        );
-      }
-      for (const [index, event] of session.events.entries()) {
-        this.#database.all(
-          db.insertInto('events').values({
-            session: created.position,
-            seq: index + 1,
-            event_type: event.eventType,
-            run_id: event.runId,
-            payload: event.payload,
-            created_at: event.createdAt,
-          }),
-        );
-      }
+      insertSessionRows(this.#database, session, { position: created.position, headSeq: 0 });
       this.#counters.addSessions(session, 1);
       if (engine) this.#counters.addEngines(1);
       if (idempotency) this.#idempotency.keep(idempotency);

@@ -24,6 +24,7 @@ import type {
 import { toDayUse } from '../usage-day-row.ts';
 import { Appends } from './append.ts';
 import { Audit } from './audit.ts';
+import { BrowserSessions } from './browser-sessions.ts';
 import { Counters } from './counters.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { isFull, toApiError } from './errors.ts';
@@ -42,7 +43,9 @@ import { Room } from './room.ts';
 import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
 import { Sessions } from './sessions.ts';
+import { abandonImports, Transfers } from './transfers.ts';
 import { UsageDays } from './usage-days.ts';
+import { waitingRuns } from './waiting-runs.ts';
 import { Writes } from './writes.ts';
 
 export interface SqliteStorageOptions extends DatabaseOptions {
@@ -94,7 +97,12 @@ export async function startSqliteStorage(database: Database, parts: Parts): Prom
   await database.transactionWhileOpening(() => migrate(database.sql));
   const counters = new Counters(database);
   const room = new Room(database, parts.reserve);
-  const boot = room.make(() => database.transaction(() => counters.nextBoot()));
+  const boot = room.make(() =>
+    database.transaction(() => {
+      abandonImports(database);
+      return counters.nextBoot();
+    }),
+  );
   return new SqliteStorage(database, { ...parts, counters, room, boot });
 }
 
@@ -105,6 +113,8 @@ export class SqliteStorage implements Storage {
   readonly files: Files;
   readonly audit: Audit;
   readonly keys: Keys;
+  readonly transfers: Transfers;
+  readonly browserSessions: BrowserSessions;
   readonly #database: Database;
   readonly #room: Room;
   readonly #lock: Lock | null;
@@ -155,7 +165,9 @@ export class SqliteStorage implements Storage {
     const run = <Result>(work: () => Result): Result => this.#do(work);
     this.files = new Files(database, { sessions, idempotency, room: parts.room, run });
     this.keys = new Keys(database, { room: parts.room, run });
+    this.browserSessions = new BrowserSessions(database, { room: parts.room, run });
     this.audit = new Audit(database, { run, take: (work) => parts.room.take(work) });
+    this.transfers = new Transfers(database, { sessions, counters, idempotency, room: parts.room, run });
     this.#appends = new Appends(database, { sessions, writes, idempotency, boot });
   }
 
@@ -260,6 +272,10 @@ export class SqliteStorage implements Storage {
 
   async unfinishedRuns(options: Parameters<Runs['unfinished']>[0]): ReturnType<Storage['unfinishedRuns']> {
     return this.#do(() => this.#runs.unfinished(options));
+  }
+
+  async waitingRuns(options: Parameters<Storage['waitingRuns']>[0]): ReturnType<Storage['waitingRuns']> {
+    return this.#do(() => waitingRuns(this.#database, options));
   }
 
   async countQueuedRuns(): Promise<number> {
