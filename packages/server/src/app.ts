@@ -2,10 +2,13 @@
 import type { AddressInfo } from 'node:net';
 import type { InjectOptions, Response } from 'light-my-request';
 import type { Logger } from 'pino';
+import { createBrowserSessions } from './app/browser-sessions.ts';
 import { createCredentials } from './app/credentials.ts';
 import { createEngines, type Engines } from './app/engines.ts';
-import { createKeys } from './app/keys.ts';
+import { createKeys, hasKeyInUse } from './app/keys.ts';
+import { createLimits } from './app/limits.ts';
 import { createRuns } from './app/runs.ts';
+import { createTransfers } from './app/transfers.ts';
 import { createLocalCluster } from './cluster/local.ts';
 import { APIConfig, type ConfigInput } from './config.ts';
 import { connectCallbacks } from './extensibility/callbacks.ts';
@@ -20,13 +23,10 @@ import { createMetrics } from './observability/metrics.ts';
 import type { Executor } from './runs/executor.ts';
 import { Ownership } from './runs/ownership.ts';
 import type { RequestExpiry } from './runs/request-expiry.ts';
-import type { Abuse } from './security/abuse/guard.ts';
-import type { AuditEvent } from './security/audit/event.ts';
 import { AuditLog } from './security/audit/log.ts';
 import { assertSomebodyMayEnter, authMode, authWarnings, describeAuth } from './security/auth-mode.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import { createJwt } from './security/jwt/create.ts';
-import { Limits } from './security/limits/limits.ts';
 import type { Services } from './services.ts';
 import { FileService } from './sessions/files.ts';
 import { SessionLog } from './sessions/log.ts';
@@ -53,6 +53,8 @@ export interface AppDescription {
   readonly model: { readonly id: string; readonly hint: string };
   readonly storage: string;
   readonly auth: string;
+  /** Whether the console is served. */
+  readonly console: boolean;
   /** Also on the same machine. */
   readonly needsCredential: boolean;
 }
@@ -73,11 +75,10 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   opened.defer(() => storage.close());
   try {
     const factory = options.apiFactory ?? new ExtensibleAPIFactory();
-    await assertSomebodyMayEnter(config.values, async () => {
-      if (factory.verifiers.length > 0) return true;
-      const { keys } = await storage.keys.list({ limit: 1 });
-      return keys.length > 0;
-    });
+    await assertSomebodyMayEnter(
+      config.values,
+      async () => factory.verifiers.length > 0 || (await hasKeyInUse(storage)),
+    );
     const app = await App.build(config, logger, storage, factory, opened, report);
     await app.start();
     return app;
@@ -143,10 +144,7 @@ export class App {
     // Closed late: what is refused while the others stop is recorded, too.
     const audit = new AuditLog({ storage: storage.audit, logger, report, redact });
     opened.defer(() => audit.close());
-    const limits = new Limits(config, (abuse) => {
-      logAbuse(logger, abuse);
-      audit.record(abuseEvent(abuse));
-    });
+    const limits = createLimits(config, logger, audit);
     const clock = new SteadyClock();
     const metrics = createMetrics();
     opened.defer(() => metrics.close());
@@ -195,6 +193,7 @@ export class App {
       report,
     });
     opened.defer(() => files.close());
+    const transfers = createTransfers(values, { storage, sessions, engines, report });
     opened.defer(() => log.flushed());
     const { executor, runs, requests, requestExpiry, recover } = createRuns({
       config,
@@ -241,17 +240,20 @@ export class App {
     const keys = createKeys(storage, report, opened);
     const jwt = createJwt(config, logger, report);
     opened.defer(() => jwt?.close());
-    const { live, tickets, ticketVerifier } = createCredentials({ keys, storage, runs, report, opened });
+    const shared = { config, keys, storage, runs, report, opened };
+    const browserSessions = createBrowserSessions(shared);
+    const { live, tickets, ticketVerifier } = createCredentials({ ...shared, browserSessions });
     const verifiers = [ticketVerifier, ...factory.verifiers, keys.verifier, ...(jwt ? [jwt.verifier] : [])];
 
     const services: Services = {
       config,
       logger,
       metrics,
-      authenticate: limits.guard(createAuthenticator(config, logger, verifiers)),
+      authenticate: limits.guard(createAuthenticator(config, logger, verifiers, browserSessions)),
       audit,
       limits,
       keys,
+      browserSessions,
       live,
       tickets,
       storage,
@@ -259,6 +261,7 @@ export class App {
       log,
       sessions,
       files,
+      transfers,
       engines,
       runs,
       requests,
@@ -365,25 +368,10 @@ export class App {
       model: { id: models.defaultModel, hint: models.hint ?? 'set LLMGINE_API_MODEL to change it' },
       storage: services.storage.description,
       auth: describeAuth(values),
+      console: values.console,
       needsCredential: authMode(values) === 'required',
     };
   }
-}
-
-function abuseEvent({ kind, source, principal, blockedSeconds }: Abuse): AuditEvent {
-  return {
-    action: 'source.blocked',
-    outcome: 'success',
-    source: { address: null, transport: 'server', requestId: null },
-    principal,
-    target: { kind: 'address', id: source },
-    details: { kind, blocked_seconds: blockedSeconds },
-  };
-}
-
-function logAbuse(logger: Logger, { kind, source, principal, blockedSeconds }: Abuse): void {
-  const caller = principal && { principal_id: principal.id, tenant_id: principal.tenantId };
-  logger.warn({ kind, source, ...caller, blocked_seconds: blockedSeconds }, 'a source is blocked');
 }
 
 /** The address that reaches a server bound to this host from the same machine. */

@@ -1,3 +1,4 @@
+import { isInUse, toPrincipal } from '../security/keys/key-principal.ts';
 import { KeyService } from '../security/keys/service.ts';
 import { KeyUses } from '../security/keys/uses.ts';
 import { KeyVerifier } from '../security/keys/verifier.ts';
@@ -20,4 +21,18 @@ export function createKeys(
   const service = new KeyService({ storage });
   service.onChanged(({ keyId }) => verifier.forget(keyId));
   return { service, verifier };
+}
+
+const PAGE = 100;
+
+/** Whether there is a key that opens anything. */
+export async function hasKeyInUse({ keys: storage }: Pick<Storage, 'keys'>): Promise<boolean> {
+  const now = Date.now();
+  let before: number | undefined;
+  do {
+    const { keys, next } = await storage.list({ limit: PAGE, before });
+    if (keys.some((row) => isInUse(row, now) && toPrincipal(row) !== null)) return true;
+    before = next ?? undefined;
+  } while (before !== undefined);
+  return false;
 }

@@ -36,7 +36,7 @@ export interface Loaded {
   refuse(key: ConfigKey, reason: string): ConfigError;
 }
 
-/** Overrides win over the environment, and that over the file. Throws `ConfigError` for the first value that is wrong. */
+/** Overrides win over the environment, and that over the file. Throws `ConfigError`. */
 export function loadValues({ overrides, environment, file }: Sources): Loaded {
   const candidates = new Map([
     ...(file === undefined ? fromNamedFile(environment) : fromFile(file, 'the configuration file')),
@@ -51,8 +51,12 @@ export function loadValues({ overrides, environment, file }: Sources): Loaded {
   const parsed = configSchema.safeParse(input);
   if (parsed.success) return { values: frozenCopy(parsed.data), refuse };
 
-  const [issue] = parsed.error.issues;
-  throw refuse(issue?.path[0] as ConfigKey, `must be ${issue?.message}`);
+  // One for each setting: a value that is wrong in two ways is one value to correct.
+  const wrong = new Map(parsed.error.issues.toReversed().map((issue) => [issue.path[0], issue.message]));
+  const [first = '', ...further] = [...wrong]
+    .toReversed()
+    .map(([key, message]) => refuse(key as ConfigKey, `must be ${message}`).message);
+  throw new ConfigError(first, further);
 }
 
 function fromNamedFile({ variables, label }: Environment): Candidates {

@@ -47,6 +47,14 @@ export const configSchema = z.object({
   trustedProxies: list()
     .default([])
     .describe('Addresses or ranges of proxies whose `X-Forwarded-For` counts, separated by commas'),
+  browserSessionLifetime: seconds(1, 365 * DAY)
+    .default(12 * 3600)
+    .describe('Seconds after which a browser has to log in again'),
+  browserSessionIdleTimeout: seconds(1, 365 * DAY)
+    .default(3600)
+    .describe('The same, for one that nobody has used meanwhile'),
+
+  console: truth().default(true).describe('Serve the web console at `/console/`'),
 
   requestRate: whole(1, 1_000_000)
     .default(600)
@@ -54,10 +62,12 @@ export const configSchema = z.object({
   addressRate: whole(1, 1_000_000)
     .default(1200)
     .describe('Requests and handshakes a minute, per address (not for the same machine)'),
-  maxConnectionsPerCaller: whole(1, 1_000_000).default(100).describe('WebSocket connections of one caller'),
+  maxConnectionsPerCaller: whole(1, 1_000_000)
+    .default(100)
+    .describe('WebSocket connections and event streams of one caller'),
   maxConnectionsPerAddress: whole(1, 1_000_000)
     .default(200)
-    .describe('WebSocket connections from one address'),
+    .describe('WebSocket connections and event streams from one address'),
   maxSessionsPerCaller: whole(1, 100_000_000)
     .optional()
     .describe('Sessions of one caller; default: as many as fit'),
@@ -138,6 +148,9 @@ export const configSchema = z.object({
     .default(10)
     .describe('Seconds that runs get to finish when the server stops'),
 
+  maxImportSize: whole(1024, GIB)
+    .default(67_108_864)
+    .describe('Bytes of the export of a session that is imported'),
   maxBodySize: whole(1024, GIB).default(1_048_576).describe('Bytes of a REST body'),
   websocketMaxMessageSize: whole(1024, GIB)
     .default(1_048_576)

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { CredentialVerifier } from '../security/authenticate.ts';
+import { LAST_MOMENT } from '../security/last-moment.ts';
 import { PERMISSIONS, ROLES } from '../security/permissions.ts';
 import type { Principal } from '../security/principal.ts';
 
@@ -36,9 +37,15 @@ export function customVerifier(authenticate: Authentication): CredentialVerifier
   return {
     async verify(offered, { headers, socket }) {
       const found = await authenticate(offered, { headers, remoteAddress: socket?.remoteAddress });
-      return found === null ? null : principalOf(found);
+      const principal = found === null ? null : principalOf(found);
+      return hasExpired(principal) ? null : principal;
     },
   };
+}
+
+function hasExpired(principal: Principal | null): boolean {
+  const expiresAt = principal?.credential.expiresAt ?? null;
+  return expiresAt !== null && expiresAt <= Date.now();
 }
 
 /** Throws a `TypeError` for what is no caller: a role that is none must not become one. */
@@ -49,12 +56,13 @@ function principalOf(found: AuthenticatedCaller): Principal {
     throw new TypeError(`The authentication gave no caller: ${issue?.path.join('.')}: ${issue?.message}`);
   }
   const { id, tenantId, role, scopes = null, expiresAt } = parsed.data;
+  const ends = expiresAt === undefined ? null : Math.min(expiresAt.getTime(), LAST_MOMENT);
   return {
     id: `custom:${id}`,
     tenantId,
     role,
     scopes,
     local: false,
-    credential: { kind: 'custom', id: null, expiresAt: expiresAt?.getTime() ?? null },
+    credential: { kind: 'custom', id: null, expiresAt: ends },
   };
 }

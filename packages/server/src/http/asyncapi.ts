@@ -12,6 +12,7 @@ import {
 import type { z } from 'zod';
 import type { APIConfig } from '../config.ts';
 import type { MessageTypes } from '../handlers/registry.ts';
+import { COOKIE_NAME } from '../security/browser-sessions/cookie.ts';
 import { type JsonSchema, SchemaCollector } from './json-schema.ts';
 
 const CHANNEL = '#/channels/session';
@@ -118,6 +119,7 @@ export function asyncApiDocument(config: APIConfig, messages: MessageTypes): obj
         security: [
           { $ref: '#/components/securitySchemes/bearer' },
           { $ref: '#/components/securitySchemes/apiKey' },
+          { $ref: '#/components/securitySchemes/cookie' },
         ],
       },
     },
@@ -148,6 +150,12 @@ export function asyncApiDocument(config: APIConfig, messages: MessageTypes): obj
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'The key in `LLMGINE_API_KEY`' },
         apiKey: { type: 'httpApiKey', in: 'header', name: 'X-API-Key', description: 'The same key' },
+        cookie: {
+          type: 'httpApiKey',
+          in: 'cookie',
+          name: COOKIE_NAME,
+          description: 'What `POST /api/auth/login` gives a browser; for pages of this server',
+        },
       },
     },
   };

@@ -6,6 +6,7 @@ import {
   type jsonSchemaTransformObject,
 } from 'fastify-type-provider-zod';
 import type { APIConfig } from '../config.ts';
+import { COOKIE_NAME, CSRF_HEADER } from '../security/browser-sessions/cookie.ts';
 import { simplify } from './json-schema.ts';
 import { tidyDocument } from './openapi-tidy.ts';
 import type { HttpApp } from './types.ts';
@@ -26,6 +27,7 @@ const TAGS = [
   { name: 'requests', description: 'What runs ask people, and their answers' },
   { name: 'events', description: 'What happens in a session' },
   { name: 'files', description: 'Recordings of a session' },
+  { name: 'auth', description: 'Who is calling; logging a browser in and out' },
   { name: 'health', description: 'Probes; open to everybody' },
   { name: 'meta', description: 'The server itself' },
   { name: 'admin', description: 'For admins: keys, the audit log, stopping everything' },
@@ -58,9 +60,15 @@ export async function registerOpenApi(app: HttpApp, config: APIConfig): Promise<
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'The key in `LLMGINE_API_KEY`' },
           apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'The same key' },
+          cookie: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: COOKIE_NAME,
+            description: `What \`login\` gives a browser. What is not a GET needs the header \`${CSRF_HEADER}\` with it`,
+          },
         },
       },
-      security: [{ bearer: [] }, { apiKey: [] }],
+      security: [{ bearer: [] }, { apiKey: [] }, { cookie: [] }],
     },
     transform,
     transformObject,

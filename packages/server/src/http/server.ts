@@ -18,11 +18,15 @@ import { newRequestId } from './raw-problem.ts';
 import { registerAdminAudit } from './routes/admin-audit.ts';
 import { registerAdminKeys } from './routes/admin-keys.ts';
 import { registerAdminStop } from './routes/admin-stop.ts';
+import { registerAuthSession } from './routes/auth.ts';
+import { registerClientFile } from './routes/client-file.ts';
 import { registerCommands } from './routes/commands.ts';
+import { registerConsole } from './routes/console.ts';
 import { registerDocs } from './routes/docs.ts';
 import { registerEngines } from './routes/engines.ts';
 import { registerEvents } from './routes/events.ts';
 import { registerFiles } from './routes/files.ts';
+import { registerFork } from './routes/fork.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInfo } from './routes/info.ts';
 import { registerMessages } from './routes/messages.ts';
@@ -33,6 +37,7 @@ import { registerRuns } from './routes/runs.ts';
 import { registerSessionEngine } from './routes/session-engine.ts';
 import { registerSessions } from './routes/sessions.ts';
 import { registerTickets } from './routes/tickets.ts';
+import { registerTransfer } from './routes/transfer.ts';
 import { registerWebSocket } from './routes/web-socket.ts';
 import { EventStreams } from './sse/event-streams.ts';
 import type { HttpApp } from './types.ts';
@@ -109,6 +114,8 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerRoot(app, services);
   registerHealth(app, services);
   registerSessions(app, services);
+  registerFork(app, services);
+  await registerTransfer(app, services);
   registerEngines(app, services);
   registerSessionEngine(app, services);
   registerCommands(app, services, streams);
@@ -118,6 +125,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerMessages(app, services);
   await registerFiles(app, services);
   registerTickets(app, services);
+  registerAuthSession(app, services);
   registerWebSocket(app);
   registerInfo(app, services);
   registerMetrics(app, services);
@@ -125,5 +133,7 @@ export async function createHttpServer(services: Services): Promise<HttpApp> {
   registerAdminStop(app, services);
   registerAdminKeys(app, services);
   await registerDocs(app, services);
+  await registerClientFile(app);
+  await registerConsole(app, services);
   return app;
 }

@@ -51,8 +51,11 @@ function toForm(body: string): JsonObject {
 function fieldsOf(list: string): JsonObject[] {
   const fields = new Map<string, JsonObject>();
   for (const [item] of list.matchAll(/(?:\([^)]*\)|(?!,| and )[^(])+/gi)) {
-    const [, label = '', choices] = /^\s*(?:and )?([^(]*?)\s*(?:\(([^)]*)\))?\s*$/i.exec(item) ?? [];
-    const words = label.replace(/^(?:my|the|an?|your) /i, '').slice(0, MAX_LABEL);
+    const [, label = '', choices] = /^(?:and )?([^(]*)(?:\(([^)]*)\))?$/i.exec(item.trim()) ?? [];
+    const words = label
+      .trim()
+      .replace(/^(?:my|the|an?|your) /i, '')
+      .slice(0, MAX_LABEL);
     if (words === '' || fields.size === MAX_FIELDS) continue;
     const name = nameOf(words, fields.size + 1);
     fields.set(name, { name, label: words, ...typeOf(words, choices) });

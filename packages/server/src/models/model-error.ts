@@ -6,6 +6,8 @@ import { STATUS_CODES } from 'node:http';
 import { ApiError } from '@llmgine/protocol';
 
 const MAX_TEXT = 300;
+/** Longer ones are not searched for credentials. */
+const MAX_SEARCHED = 16 * 1024;
 /** Deep enough for what providers nest; a hostile body must not overflow the stack. */
 const MAX_DEPTH = 5;
 /** Shorter ones are placeholders such as `none` or `ollama`; taking them out would only garble the text. */
@@ -87,7 +89,7 @@ export function providerError(body: unknown, redact: Redact): ModelError {
   return modelError(
     text === undefined
       ? 'The model provider reported an error'
-      : `The model provider reported an error: ${shorten(redact(text))}`,
+      : `The model provider reported an error: ${shorten(redact(text.slice(0, MAX_SEARCHED)))}`,
     { remedy: streamRemedy(body), retryAfter: bodyRetryAfter(body) },
   );
 }
@@ -101,7 +103,7 @@ export function httpError(
 ): ModelError {
   const parsed = parseBody(body);
   const text = errorText(parsed) ?? STATUS_CODES[status];
-  const said = text === undefined ? '' : `: ${shorten(redact(text))}`;
+  const said = text === undefined ? '' : `: ${shorten(redact(text.slice(0, MAX_SEARCHED)))}`;
   return modelError(`The model provider answered ${status}${said}`, {
     retryAfter: retryAfter ?? bodyRetryAfter(parsed),
     remedy: QUOTA.test(namesOf(parsed)) ? 'elsewhere' : statusRemedy(status),

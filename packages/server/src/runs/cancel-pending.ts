@@ -1,23 +1,31 @@
 import { newEvent } from '../sessions/log.ts';
 import type { NewEvent, RunSummary, Storage, Write } from '../storage/types.ts';
 
+interface Cancelled {
+  readonly events: NewEvent[];
+  readonly writes: Write[];
+}
+
 /** What a run that ends does about the requests that nobody has answered: part of the append that ends it. */
-export async function cancelPending(
-  storage: Storage,
-  run: RunSummary,
-): Promise<{ readonly events: NewEvent[]; readonly writes: Write[] }> {
-  const events: NewEvent[] = [];
-  const writes: Write[] = [];
+export async function cancelPending(storage: Storage, run: RunSummary): Promise<Cancelled> {
   const at = Date.now();
-  for (const { requestId, resolution } of await storage.requestsOfRun(run, run.runId)) {
-    if (resolution) continue;
-    const outcome = 'cancelled' as const;
-    events.push(newEvent('input_resolved', run.runId, { request_id: requestId, by: 'system', outcome }, at));
-    writes.push({
-      kind: 'resolve_request',
+  const requests = await storage.requestsOfRun(run, run.runId);
+  const pending = requests.filter(({ resolution }) => !resolution).map(({ requestId }) => requestId);
+  return cancelRequests(run.runId, pending, at);
+}
+
+/** The same for requests that are known to be pending. */
+export function cancelRequests(runId: string, requestIds: readonly string[], at: number): Cancelled {
+  const outcome = 'cancelled' as const;
+  const by = 'system';
+  return {
+    events: requestIds.map((request_id) =>
+      newEvent('input_resolved', runId, { request_id, by, outcome }, at),
+    ),
+    writes: requestIds.map((requestId) => ({
+      kind: 'resolve_request' as const,
       requestId,
-      resolution: { outcome, by: 'system', value: undefined, reason: null, at },
-    });
-  }
-  return { events, writes };
+      resolution: { outcome, by, value: undefined, reason: null, at },
+    })),
+  };
 }

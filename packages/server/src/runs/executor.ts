@@ -22,6 +22,9 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #ready: FairQueue;
   readonly #active = new Map<string, { key: SessionKey; execution: Execution | null; again: boolean }>();
+  readonly #holds = new Set<{ readonly tenantId: string | undefined }>();
+  /** What is ready, but held. */
+  readonly #held = new Map<string, SessionKey>();
   #stopped = false;
   #allDone: (() => void)[] = [];
 
@@ -61,8 +64,30 @@ export class Executor {
     for (const { execution } of this.#active.values()) execution?.stop('lost');
   }
 
+  /** Of this tenant, or of all, nothing more begins here until what is returned is called. */
+  hold(tenantId?: string): () => void {
+    const hold = { tenantId };
+    this.#holds.add(hold);
+    return () => {
+      this.#holds.delete(hold);
+      if (this.#stopped) return;
+      const held = [...this.#held.values()];
+      this.#held.clear();
+      for (const key of held) this.#ready.add(key);
+      this.#pump();
+    };
+  }
+
+  #isHeld(key: SessionKey): boolean {
+    for (const { tenantId } of this.#holds) {
+      if (tenantId === undefined || tenantId === key.tenantId) return true;
+    }
+    return false;
+  }
+
   /** Stops what runs in a session that is gone. */
   sessionClosed(sessionId: string): void {
+    this.#held.delete(sessionId);
     this.#ready.delete(sessionId);
     this.#active.get(sessionId)?.execution?.stop('session_closed');
   }
@@ -89,6 +114,11 @@ export class Executor {
     while (!this.#stopped && this.#active.size < this.#options.maxConcurrent) {
       const key = this.#ready.next();
       if (!key) return;
+      if (this.#isHeld(key)) {
+        this.#held.set(key.sessionId, key);
+        this.#ready.done(key);
+        continue;
+      }
       this.#active.set(key.sessionId, { key, execution: null, again: false });
       void this.#run(key);
     }
@@ -100,7 +130,9 @@ export class Executor {
     try {
       const run = await this.#options.storage.nextRun(key);
       // When it is not queued, it is being executed elsewhere.
-      if (run?.status === 'queued' && !this.#stopped) {
+      if (run?.status === 'queued' && this.#isHeld(key)) {
+        slot.again = true;
+      } else if (run?.status === 'queued' && !this.#stopped) {
         slot.execution = new Execution(run, this.#options);
         // Others may have waited before this process knew of the session.
         if (await slot.execution.done) slot.again = true;

@@ -28,12 +28,14 @@ import type {
   SessionKey,
   SessionRow,
   Storage,
+  WaitingRun,
   Write,
 } from '../storage/types.ts';
 import { parseWith, storable } from '../validation.ts';
 import { bodyHash } from './body-hash.ts';
 import { cancelPending } from './cancel-pending.ts';
 import { usedUntilNow } from './cut-off.ts';
+import { endWaiting } from './end-waiting.ts';
 import type { Executor } from './executor.ts';
 import { type Asked, RunResults } from './results.ts';
 import { stopAll } from './stop-all.ts';
@@ -293,7 +295,15 @@ export class RunService {
   /** Cancels every unfinished run, or those of a tenant, and resolves with their number; see `stopAll`. */
   stopAll(tenantId?: string): Promise<number> {
     const { storage, executor } = this.#options;
-    return stopAll({ storage, executor, runs: this }, tenantId);
+    const options = { storage, executor, runs: this, endWaiting: (run: WaitingRun) => this.#endWaiting(run) };
+    return stopAll(options, tenantId);
+  }
+
+  async #endWaiting(run: WaitingRun): Promise<boolean> {
+    const now = Date.now();
+    const ended = await endWaiting(this.#options.log, run, now);
+    if (ended) this.#options.onCancelled(now);
+    return ended;
   }
 
   /** Throws `RUN_NOT_FOUND`. */

@@ -24,7 +24,7 @@ export async function assertSomebodyMayEnter(
 ): Promise<void> {
   if (authMode(values) !== 'required' || hasCredential(values) || (await hasOthers())) return;
   throw new ConfigError(
-    'LLMGINE_API_AUTH is "required", but there is no credential: make a key with ' +
+    'LLMGINE_API_AUTH is "required", but there is no credential that is in use: make a key with ' +
       '"llmgine keys create --name NAME --role admin", or set LLMGINE_API_KEY or LLMGINE_API_JWT_SECRET',
   );
 }

@@ -5,13 +5,15 @@ import type { APIConfig } from '../config.ts';
 import { authMode } from './auth-mode.ts';
 import { isBasic } from './basic.ts';
 import { createKeyCheck } from './bootstrap-key.ts';
+import { isAllowedOrigin, isOriginOf } from './origin.ts';
 import { ANYBODY, LOCAL_OPERATOR, OPERATOR, type Principal } from './principal.ts';
 import { type ForeignSign, foreignSign } from './same-machine.ts';
 
 export interface Authenticator {
   /**
    * Who sent the request. `credential` is one that came another way than as a bearer or in `X-API-Key`, for example in a
-   * WebSocket subprotocol; those win over it. Rejects with `UNAUTHENTICATED`.
+   * WebSocket subprotocol; those win over it. Rejects with `UNAUTHENTICATED`, and with `FORBIDDEN` for pages from
+   * elsewhere where nobody needs a credential.
    */
   authenticate(request: IncomingMessage, credential?: string): Promise<Principal>;
   /** Whose credential this is; being on the same machine does not help. Rejects with `UNAUTHENTICATED`. */
@@ -27,6 +29,15 @@ export interface CredentialVerifier {
   verify(offered: string, request: IncomingMessage): Principal | null | Promise<Principal | null>;
 }
 
+/** Knows browsers by what they send along by themselves. */
+export interface CookieVerifier {
+  /**
+   * Who the browser is; null when it has no cookie, or one that is not good any more: it is as if there were none. Rejects
+   * with `FORBIDDEN` when a page from elsewhere could have sent the request.
+   */
+  verify(request: IncomingMessage): Promise<Principal | null>;
+}
+
 const HINT_INTERVAL_MS = 60_000;
 const BEARER = /^Bearer +([^\s]+) *$/i;
 
@@ -36,14 +47,16 @@ const BEARER = /^Bearer +([^\s]+) *$/i;
  * let it in. With `auth` `none` everybody is the operator, whatever they offer.
  *
  * @param verifiers Are asked in their order, after the bootstrap key.
+ * @param cookies Is asked where no credential is offered.
  */
 export function createAuthenticator(
   config: APIConfig,
   logger: Logger,
   verifiers: readonly CredentialVerifier[] = [],
+  cookies?: CookieVerifier,
 ): Authenticator {
   const mode = authMode(config.values);
-  if (mode === 'none') return everybody();
+  if (mode === 'none') return everybody(config);
   const { key } = config.values;
   const all = key === undefined ? verifiers : [bootstrapVerifier(key), ...verifiers];
   const explain = createExplanation(logger);
@@ -57,9 +70,14 @@ export function createAuthenticator(
   return {
     verify,
     async authenticate(request, credential) {
+      if (repeatsAuthorization(request)) {
+        throw new ApiError('UNAUTHENTICATED', 'There is more than one Authorization header');
+      }
       const offered = offeredKey(request.headers) ?? credential;
       // Where there are no credentials at all, there are no wrong ones.
       if (offered !== undefined && (mode === 'required' || all.length > 0)) return verify(offered, request);
+      const known = offered === undefined ? await cookies?.verify(request) : undefined;
+      if (known) return known;
       if (mode === 'required') throw new ApiError('UNAUTHENTICATED');
       const sign = foreignSign(request);
       if (!sign) return LOCAL_OPERATOR;
@@ -68,9 +86,16 @@ export function createAuthenticator(
   };
 }
 
-function everybody(): Authenticator {
-  const anybody = async (request: IncomingMessage) =>
-    foreignSign(request) === null ? LOCAL_OPERATOR : ANYBODY;
+/** Also a page in the browser of whoever can reach the port could call: it is not everybody, but somebody else's page. */
+function everybody(config: APIConfig): Authenticator {
+  const anybody = async (request: IncomingMessage) => {
+    if (foreignSign(request) === null) return LOCAL_OPERATOR;
+    const { origin, host } = request.headers;
+    if (origin !== undefined && !isAllowedOrigin(origin, config) && !isOriginOf(host, origin)) {
+      throw new ApiError('FORBIDDEN', 'Pages of this origin may not use the API');
+    }
+    return ANYBODY;
+  };
   return { authenticate: anybody, verify: (_offered, request) => anybody(request) };
 }
 
@@ -98,6 +123,12 @@ function createExplanation(logger: Logger): (request: IncomingMessage, sign: For
       `Without a configured key this server answers callers on its own machine only, and of this request ${sign.text}`,
     );
   };
+}
+
+/** Of two, Node shows the first one; a proxy on the way may have looked at the other. */
+function repeatsAuthorization({ headers, rawHeaders }: IncomingMessage): boolean {
+  if (headers.authorization === undefined) return false;
+  return rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization').length > 1;
 }
 
 /**

@@ -99,9 +99,9 @@ function contains(range: Range, address: Address): boolean {
   return range[0].kind() === address.kind() && address.match(range);
 }
 
-/** What counts as one source: a whole /64 of IPv6, because that is what one caller is given. */
+/** What counts as one source: a whole /64 of IPv6, because that is what one caller is given. What is no address stays. */
 export function sourceOf(address: string): string {
-  if (!address.includes(':')) return address;
+  if (isIP(address) !== 6) return address;
   const parts = ipaddr.IPv6.parse(address).parts.slice(0, 4);
   return `${parts.map((part) => part.toString(16)).join(':')}::/64`;
 }

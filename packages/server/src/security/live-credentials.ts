@@ -78,8 +78,12 @@ export class LiveCredentials {
     this.add(use);
   }
 
-  /** What the principal has set going goes on without it: its credential is watched for a while all the same. */
-  remember(principal: Principal): void {
+  /**
+   * What the principal has set going goes on without it: its credential is watched for a while all the same. Of the session
+   * of a browser, it is what it was begun with: who logs out stops nothing.
+   */
+  remember(used: Principal): void {
+    const principal = beginnerOf(used);
     const watched = this.#watch(principal);
     if (!watched) return;
     watched.rememberedUntil = performance.now() + REMEMBERED_MS;
@@ -203,6 +207,12 @@ export class LiveCredentials {
     }
     if (next < Number.POSITIVE_INFINITY) this.#schedule(next);
   }
+}
+
+/** The same principal, by the credential that can stop what it has set going. */
+export function beginnerOf(principal: Principal): Principal {
+  const { begunWith } = principal.credential;
+  return begunWith ? { ...principal, credential: begunWith } : principal;
 }
 
 function keyOf({ credential: { kind, id } }: Principal): string {

@@ -19,6 +19,8 @@ export interface Credential {
   readonly id: string | null;
   /** Milliseconds since the Unix epoch; null: never. */
   readonly expiresAt: number | null;
+  /** Of the session of a browser: what it was begun with. */
+  readonly begunWith?: Omit<Credential, 'begunWith'>;
 }
 
 /**

@@ -3,11 +3,14 @@ import { ApiError, clientEnvelopeSchema, type MessageId } from '@llmgine/protoco
 import type { Logger } from 'pino';
 import type { ClientConnection, MessageHandler } from '../handlers/types.ts';
 import { refusalEvent } from '../security/audit/refusal.ts';
-import { demand } from '../security/permissions.ts';
+import { demand, type Permission } from '../security/permissions.ts';
 import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
 import { parseWith } from '../validation.ts';
 import { type Task, Turn } from './turn.ts';
+
+/** What a page does by itself, whether somebody sits before it or not. */
+const LOOKING_ON: ReadonlySet<Permission | null> = new Set([null, 'info:read', 'sessions:read'] as const);
 
 /** Frames that may wait for handlers; then the socket is not read any more. What was read already still counts. */
 const MAX_WAITING = 64;
@@ -159,6 +162,7 @@ export class Dispatch {
       // Again: what was allowed when it came may not be any more when its turn has come.
       this.#demand(handler);
       if (handler.touches) this.#services.sessions.touch(this.#target.key);
+      if (!LOOKING_ON.has(handler.permission)) this.#services.browserSessions.used(this.#target.principal);
       const result = handler.handle(task.data, turn.context);
       if (result instanceof Promise) return this.#finish(turn, result);
       turn.reply(result);

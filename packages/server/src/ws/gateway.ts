@@ -4,8 +4,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ApiError, CLOSE_CODES, type JsonObject } from '@llmgine/protocol';
 import type { WebSocket, WebSocketServer } from 'ws';
+import type { APIConfig } from '../config.ts';
 import { refusalEvent } from '../security/audit/refusal.ts';
-import { isAllowedOrigin } from '../security/origin.ts';
+import { isAllowedOrigin, isOwnOrigin } from '../security/origin.ts';
 import { demand } from '../security/permissions.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
@@ -17,6 +18,7 @@ import {
   BadHandshake,
   checkHandshake,
   offeredCredential,
+  offersTicket,
   SOCKET_PERMISSION,
 } from './handshake.ts';
 import { MessageRates } from './message-rate.ts';
@@ -165,8 +167,7 @@ export class Gateway implements ConnectionOwner {
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const { config, authenticate, limits, lifecycle } = this.services;
     const sessionId = addressedSession(request);
-    const { origin } = request.headers;
-    if (origin !== undefined && !isAllowedOrigin(origin, config)) {
+    if (foreignOrigin(request, config) !== undefined) {
       throw new ApiError('FORBIDDEN', 'This origin may not connect');
     }
     const principal = await authenticate.authenticate(request, offeredCredential(request));
@@ -272,12 +273,13 @@ export class Gateway implements ConnectionOwner {
 
   #audit(request: IncomingMessage, error: ApiError, requestId: string | null): void {
     const { audit, config, limits } = this.services;
-    const { origin } = request.headers;
+    const origin = foreignOrigin(request, config);
     const event = refusalEvent(error, {
       source: { address: limits.clientAddress(request) || null, transport: 'websocket', requestId },
       principal: null,
       operation: `GET ${request.url?.split('?', 1)[0]}`,
-      ...(origin === undefined || isAllowedOrigin(origin, config) ? {} : { foreignOrigin: origin }),
+      ticket: offersTicket(request),
+      ...(origin === undefined ? {} : { foreignOrigin: origin }),
     });
     if (event) audit.record(event);
   }
@@ -291,4 +293,13 @@ export class Gateway implements ConnectionOwner {
       }
     }
   }
+}
+
+/** The origin of a page that may not connect. */
+function foreignOrigin(
+  { headers: { origin, host } }: IncomingMessage,
+  config: APIConfig,
+): string | undefined {
+  if (origin === undefined || isAllowedOrigin(origin, config) || isOwnOrigin(origin, host)) return undefined;
+  return origin;
 }

@@ -68,6 +68,13 @@ export function checkHandshake(request: IncomingMessage): void {
   }
 }
 
+/** Whether nothing but a ticket says who it is. */
+export function offersTicket(request: IncomingMessage): boolean {
+  const { authorization, 'x-api-key': apiKey } = request.headers;
+  if (authorization !== undefined || apiKey !== undefined) return false;
+  return offeredCredential(request)?.startsWith(TICKET_SUBPROTOCOL_PREFIX) === true;
+}
+
 /**
  * A browser cannot set headers: it offers its credential as a subprotocol, which is never echoed. A ticket keeps its
  * prefix, so that it is nothing else; of a token, characters that cannot stand there are percent-encoded.

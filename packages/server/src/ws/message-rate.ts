@@ -84,6 +84,8 @@ export class MessageRates {
 
   /** A connection that has joined is closed. */
   leave(principal: Principal): void {
+    // It was not counted, and may be the same principal as others that were.
+    if (principal.local) return;
     const id = idOf(principal);
     const use = this.#principals.get(id);
     if (use && --use.connections === 0) this.#idle.add(id);

@@ -85,3 +85,14 @@ test('nobody of the application is the operator', async () => {
   expect(app.config.values.auth).toBe('required');
   expect(seen.status).toBe(404);
 });
+
+test('a credential that the application finds, and says has expired, lets nobody in', async () => {
+  const authenticate: Authentication = () => ({
+    id: 'ada',
+    role: 'admin',
+    expiresAt: new Date(Date.now() - 1),
+  });
+  const { url } = await start(authenticate);
+
+  expect((await call('GET', `${url}/api/sessions`, undefined, as('ada-s-credential'))).status).toBe(401);
+});

@@ -3,7 +3,9 @@ import { ApiError, type CustomRouter, ExtensibleAPIFactory } from '@llmgine/api'
 import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { startApp } from '../../../../tests/helpers/app.ts';
+import { person } from '../../../../tests/helpers/people.ts';
 import { TestSocket } from '../../../../tests/helpers/ws-client.ts';
+import { OPERATOR } from '../../src/security/principal.ts';
 import { logLines } from './log-lines.ts';
 
 const KEY = 'a-key-of-more-than-16';
@@ -173,4 +175,24 @@ test('a route of the server cannot be taken', async () => {
   await expect(startApp({ apiFactory })).rejects.toThrow(
     "Method 'GET' already declared for route '/api/sessions'",
   );
+});
+
+test('a long answer of a route ends with the credential of its caller where it asks for that', async () => {
+  const feed: CustomRouter = (app, { services: { live } }) => {
+    app.get('/', { config: { permission: 'sessions:read' } }, (request, reply) => {
+      reply.hijack();
+      const { raw } = reply;
+      const use = { principal: request.principal, changed() {}, ended: (why: string) => raw.end(`${why}\n`) };
+      live.add(use);
+      raw.once('close', () => live.delete(use));
+      raw.write('hello\n');
+    });
+  };
+  const app = await startApp({ apiFactory: new ExtensibleAPIFactory().registerCustomRouter('/feed', feed) });
+  const { headers, keyId } = await person(app);
+  const answer = await fetch(`${app.url}/feed`, { headers });
+
+  await app.app.services.keys.service.revoke(OPERATOR, keyId);
+
+  expect(await answer.text()).toBe('hello\nrevoked\n');
 });

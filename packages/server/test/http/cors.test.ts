@@ -88,6 +88,7 @@ it('answers a preflight without a credential', async () => {
     'Idempotency-Key',
     'Last-Event-ID',
     'X-API-Key',
+    'X-CSRF-Token',
     'Prefer',
   ]) {
     expect(answer.headers.get('access-control-allow-headers')).toContain(name);

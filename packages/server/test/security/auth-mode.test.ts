@@ -1,15 +1,30 @@
+import { request } from 'node:http';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { startApp, tempDir } from '../../../../tests/helpers/app.ts';
+import { startApp, type TestApp, tempDir } from '../../../../tests/helpers/app.ts';
 import { person } from '../../../../tests/helpers/people.ts';
 import { call } from '../../../../tests/helpers/rest.ts';
+import { OPERATOR } from '../../src/security/principal.ts';
+import type { KeyRow } from '../../src/storage/keys.ts';
 
 const KEY = 'correct-horse-battery';
 const FORWARDED = { 'x-forwarded-for': '203.0.113.9' };
 
 async function status(url: string, headers: Record<string, string> = {}): Promise<number> {
   return (await call('GET', `${url}/api/sessions`, undefined, headers)).status;
+}
+
+/** Makes a session with headers that `fetch` does not let anybody set. Resolves to the status. */
+function raw(url: string, headers: Record<string, string>): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  const sent = request(`${url}/api/sessions`, { method: 'POST', headers, agent: false }, (answer) => {
+    answer.resume();
+    resolve(answer.statusCode);
+  });
+  sent.on('error', reject);
+  sent.end();
+  return promise;
 }
 
 function warnings(): { logger: pino.Logger; lines: string[] } {
@@ -89,4 +104,66 @@ test('a key or JWT in the configuration makes it "required", nothing makes it "l
     const { url } = await startApp({ config });
     expect([config, await status(url)]).toEqual([config, expected]);
   }
+});
+
+describe('auth "required" with stored keys', () => {
+  test.each([
+    ['revoked', (app: TestApp['app'], id: string) => app.services.keys.service.revoke(OPERATOR, id)],
+    [
+      'expired',
+      (app: TestApp['app'], id: string) =>
+        app.services.storage.keys
+          .get([id])
+          .then(([row]) =>
+            app.services.storage.keys.change(row as KeyRow, { expiresAt: Date.now() - 1000 }, 0),
+          ),
+    ],
+  ] as const)('does not start when the only ones are %s', async (_what, end) => {
+    const databaseUrl = `sqlite:${await tempDir()}/db`;
+    const before = await startApp({ config: { databaseUrl } });
+    for (let count = 0; count < 3; count++) await end(before.app, (await person(before)).keyId);
+    await before.app.close();
+
+    await expect(startApp({ config: { databaseUrl, auth: 'required' } })).rejects.toThrow(
+      /llmgine keys create/,
+    );
+
+    const more = await startApp({ config: { databaseUrl } });
+    const { headers } = await person(more);
+    for (let count = 0; count < 120; count++) await end(more.app, (await person(more)).keyId);
+    await more.app.close();
+    const { url } = await startApp({ config: { databaseUrl, auth: 'required' } });
+    expect(await status(url, headers)).toBe(200);
+  });
+});
+
+describe('auth "none" and pages from elsewhere', () => {
+  test('a page that somebody visits makes nothing and stops nothing; pages of the server itself and of the list may', async () => {
+    const { url } = await startApp({ config: { auth: 'none', corsOrigins: 'https://app.example' } });
+    const { host } = new URL(url);
+    const from = async (origin: string, headers: Record<string, string> = {}) => {
+      const made = await call('POST', `${url}/api/sessions`, undefined, { origin, ...headers });
+      const stopped = await call('POST', `${url}/api/admin/stop`, undefined, { origin, ...headers });
+      return [made.status, stopped.status];
+    };
+
+    for (const origin of ['https://evil.example', 'null', `http://${host}.evil.example`, 'file://']) {
+      expect(await from(origin)).toEqual([403, 403]);
+    }
+    for (const origin of [
+      'https://app.example',
+      `http://${host}`,
+      `https://${host}`,
+      'http://localhost:3000',
+    ]) {
+      expect(await from(origin)).toEqual([201, 200]);
+    }
+  });
+
+  test('behind a name of its own, too, also through a proxy', async () => {
+    const { url } = await startApp({ config: { auth: 'none' } });
+    const headers = { host: 'llm.example', origin: 'https://llm.example', ...FORWARDED };
+    expect(await raw(url, headers)).toBe(201);
+    expect(await raw(url, { ...headers, origin: 'https://evil.example' })).toBe(403);
+  });
 });

@@ -207,3 +207,9 @@ it('says in the debug log why, and nothing of what was sent', async () => {
   expect(lines).toHaveLength(8);
   expect(JSON.stringify(lines)).not.toMatch(/canary|eyJ/);
 });
+
+it('is good to the last moment that can be written, however late it expires', async () => {
+  expect((await principalOf({ exp: 8_640_000_000_000 }))?.credential.expiresAt).toBe(
+    Date.parse('9999-12-31T23:59:59.999Z'),
+  );
+});

@@ -133,7 +133,7 @@ it('refuses unknown addresses and methods before it says what is there', async (
   expectProblem(await call('POST', `${url}/health`), 'UNAUTHENTICATED');
 });
 
-it('1 (ASVS 7.2.1): refuses every operation of the API document without a credential, except the probes', async () => {
+it('1 (ASVS 7.2.1): refuses every operation of the API document without a credential, except probes and the login', async () => {
   const { app, url } = await startApp({ config: { key: KEY } });
   const document = await call('GET', `${url}/openapi.json`, undefined, { 'x-api-key': KEY });
   const open: string[] = [];
@@ -145,7 +145,13 @@ it('1 (ASVS 7.2.1): refuses every operation of the API document without a creden
     }
   }
 
-  expect(open).toEqual(['get /health', 'get /health/ready', 'get /health/live']);
+  expect(open).toEqual([
+    'get /health',
+    'get /health/ready',
+    'get /health/live',
+    'post /api/auth/login',
+    'post /api/auth/logout',
+  ]);
 });
 
 it('keeps everybody but the same machine out when no key is configured, and says once how to let them in', async () => {

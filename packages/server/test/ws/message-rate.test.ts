@@ -50,6 +50,17 @@ describe('by the clock', () => {
     expect(takeAll(all.join(OPERATOR)!)).toBe(20);
   });
 
+  test('the connections of a caller on the same machine, who has no rate, take nobody off the count', () => {
+    const all = rates();
+    const open = all.join(OPERATOR);
+    expect(all.join(LOCAL_OPERATOR)).toBeNull();
+    all.leave(LOCAL_OPERATOR);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(takeAll(open!)).toBe(20);
+    vi.advanceTimersByTime(500);
+    expect(takeAll(all.join(OPERATOR)!)).toBe(5);
+  });
+
   test('audio has a rate of its own, in bytes: what is over it is to be waited for', () => {
     const all = rates();
     const [first, second] = [all.join(OPERATOR), all.join(OPERATOR)];

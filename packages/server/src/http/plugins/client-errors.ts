@@ -8,7 +8,7 @@ import { isMidAnswer } from '../unfinished-answers.ts';
 import { isUploading } from '../uploads.ts';
 
 const REQUEST_LINE = /^[A-Za-z-]{1,32} \S+ HTTP\/1\.[01]\r?\n/;
-const METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 interface ParserError extends Error {
   readonly code?: string;

@@ -19,6 +19,7 @@ export async function registerCors(app: HttpApp, config: APIConfig): Promise<voi
       'Last-Event-ID',
       'Prefer',
       'X-API-Key',
+      'X-CSRF-Token',
     ],
     exposedHeaders: [
       'Idempotency-Replayed',

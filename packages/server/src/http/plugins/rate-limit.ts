@@ -1,5 +1,6 @@
 import type { Limits } from '../../security/limits/limits.ts';
 import { rateLimitHeaders } from '../../security/limits/rate-limited.ts';
+import { toApiError } from '../problem.ts';
 import type { HttpApp } from '../types.ts';
 
 /**
@@ -13,10 +14,10 @@ export function registerRateLimit(app: HttpApp, limits: Limits): void {
     const quota = limits.countRequest(raw, principal);
     if (quota) reply.headers(rateLimitHeaders(quota));
   });
-  // Not asynchronous: every other answer goes on at once.
-  app.addHook('onSend', (request, reply, _payload, done) => {
-    const { session_id: sessionId } = (request.params ?? {}) as { session_id?: unknown };
-    if (reply.statusCode !== 404 || !request.principal || typeof sessionId !== 'string') done();
-    else limits.sessionMissed(request.raw, request.principal, sessionId).then(() => done(), done);
+  // What is not there in a session of the caller's own is no sign that it looks for others.
+  app.addHook('onError', async ({ raw, params, principal }, _reply, error) => {
+    const { session_id: sessionId } = (params ?? {}) as { session_id?: unknown };
+    if (!principal || typeof sessionId !== 'string' || toApiError(error).code !== 'SESSION_NOT_FOUND') return;
+    await limits.sessionMissed(raw, principal, sessionId);
   });
 }

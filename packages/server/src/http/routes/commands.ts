@@ -73,9 +73,11 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
       services.live.remember(request.principal);
       const body = withRunId(request, session, request.body);
       const after = lastEventId(request.raw.headers);
-      const streaming = wantsEventStream(request.raw.headers);
-      // Before the run starts: an answer that says 400 must not have done anything.
+      const async = prefersAsync(request.raw.headers);
+      const streaming = !async && wantsEventStream(request.raw.headers);
+      // Before the run starts: an answer that says 400 or 429 must not have done anything.
       if (streaming && after !== undefined && !parseCursor(after)) throw new ApiError('INVALID_CURSOR');
+      if (streaming) streams.reserve(reply);
       const { accepted, status, requestId } = await services.runs.start(
         session,
         body,
@@ -88,7 +90,7 @@ export function registerCommands(app: HttpApp, services: Services, streams: Even
           .code(202)
           .header('location', `/api/sessions/${session.sessionId}/runs/${accepted.run_id}`)
           .send({ ...accepted, ...state } as z.infer<typeof commandPendingSchema>);
-      if (prefersAsync(request.raw.headers)) {
+      if (async) {
         reply.header('preference-applied', 'respond-async');
         return pending({ status, ...(requestId === undefined ? {} : { request_id: requestId }) });
       }

@@ -42,7 +42,13 @@ export function registerEvents(app: HttpApp, services: Services, streams: EventS
         }),
         response: {
           200: jsonOrEvents('A page of events, or the events as they come', eventPageSchema),
-          ...problems('SESSION_NOT_FOUND', 'INVALID_CURSOR', 'VALIDATION_ERROR', 'UNAVAILABLE'),
+          ...problems(
+            'SESSION_NOT_FOUND',
+            'INVALID_CURSOR',
+            'VALIDATION_ERROR',
+            'RESOURCE_LIMIT_EXCEEDED',
+            'UNAVAILABLE',
+          ),
         },
       },
     },

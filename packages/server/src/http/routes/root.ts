@@ -23,6 +23,7 @@ export function registerRoot(app: HttpApp, { config }: Services): void {
       openapi: '/openapi.json',
       asyncapi: '/asyncapi.json',
       health: '/health',
+      ...(config.values.console ? { console: '/console/' } : {}),
     }),
   );
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { ApiError } from '@llmgine/protocol';
 import type { FastifyReply } from 'fastify';
 import { may } from '../../security/permissions.ts';
@@ -23,6 +24,7 @@ export class EventStreams {
   readonly #stallMs: number;
   readonly #leaveCluster: () => void;
   readonly #streams = new Map<string, Set<EventStream>>();
+  readonly #reserved = new WeakSet<ServerResponse>();
   #heartbeat: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -33,10 +35,25 @@ export class EventStreams {
   }
 
   /**
+   * Counts the answer as a connection of its caller until it is closed, once: before anything is done for which there has
+   * to be a stream. Throws `RESOURCE_LIMIT_EXCEEDED`.
+   */
+  reserve({ request, raw }: FastifyReply): void {
+    if (this.#reserved.has(raw)) return;
+    const leave = this.#services.limits.openConnection(request.raw, request.principal);
+    this.#reserved.add(raw);
+    if (raw.destroyed) leave();
+    else raw.once('close', leave);
+  }
+
+  /**
    * Answers with the events of a session after a cursor, or from now on. Throws, with nothing sent yet, `INVALID_CURSOR`,
-   * `SESSION_NOT_FOUND`, and `UNAVAILABLE` when the server drains.
+   * `SESSION_NOT_FOUND`, `RESOURCE_LIMIT_EXCEEDED` when the caller has too many connections, and `UNAVAILABLE` when the
+   * server drains.
    */
   async open(reply: FastifyReply, key: SessionKey, options: OpenOptions): Promise<EventStream> {
+    // Before the log is read, so that of two at once only one gets the last place.
+    this.reserve(reply);
     let target: Pick<EventSink, 'write'> | null = null;
     let stream: EventStream | null = null;
     const sink: EventSink = {

@@ -19,14 +19,14 @@ const HIDDEN = '[hidden]';
 export type Redact = (text: string) => string;
 
 /** One line of text in which every character can be seen; what cannot is written as `\u{1b}`. */
-export function cleanText(text: string, redact: Redact = (one) => one): string {
+export function cleanText(text: string, redact: Redact = (one) => one, max = MAX_TEXT): string {
   // First what is secret: half of it would not be found any more.
-  const safe = redact(text.slice(0, 10 * MAX_TEXT)).replace(BEARER, `$1 ${HIDDEN}`);
+  const safe = redact(text.slice(0, 10 * max)).replace(BEARER, `$1 ${HIDDEN}`);
   const visible = safe
-    .slice(0, MAX_TEXT)
+    .slice(0, max)
     .toWellFormed()
     .replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
-  return safe.length > MAX_TEXT ? `${visible}…` : visible;
+  return safe.length > max ? `${visible}…` : visible;
 }
 
 export function cleanDetails(details: JsonObject, redact: Redact): JsonObject {

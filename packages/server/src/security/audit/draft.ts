@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '@llmgine/protocol';
+import { sourceOf } from '../client-address.ts';
 import { cleanDetails, cleanText, type Redact } from './clean.ts';
 import type { AuditEvent } from './event.ts';
+
+/** Longer than the name of any caller: cut, two of them could be one. */
+const MAX_NAME = 300;
 
 /** An entry that has no place in the chain yet. Repetitions may still be counted. */
 export interface Draft {
@@ -29,6 +33,7 @@ export interface DraftFields {
 export function draftOf(event: AuditEvent, redact: Redact, at: number): Draft {
   const { principal, target, source } = event;
   const text = (one: string) => cleanText(one, redact);
+  const name = (one: string) => cleanText(one, redact, MAX_NAME);
   const credential = principal?.credential;
   return {
     id: randomUUID(),
@@ -38,9 +43,9 @@ export function draftOf(event: AuditEvent, redact: Redact, at: number): Draft {
     fields: {
       action: event.action,
       outcome: event.outcome,
-      principal: principal ? { id: text(principal.id), tenant_id: text(principal.tenantId) } : null,
+      principal: principal ? { id: name(principal.id), tenant_id: name(principal.tenantId) } : null,
       credential: credential
-        ? { kind: credential.kind, id: credential.id === null ? null : text(credential.id) }
+        ? { kind: credential.kind, id: credential.id === null ? null : name(credential.id) }
         : null,
       target: target ? { kind: text(target.kind), id: text(target.id) } : null,
       address: source.address === null ? null : text(source.address),
@@ -53,11 +58,13 @@ export function draftOf(event: AuditEvent, redact: Redact, at: number): Draft {
 
 /**
  * Events with the same one are the same thing again: of one kind from one source. What was tried, and refused, on
- * different targets is the same too, or somebody who tries them all would fill the log.
+ * different targets is the same too, or somebody who tries them all would fill the log. So is what comes from addresses of
+ * one /64 of IPv6.
  */
 export function foldKey({ fields }: Draft): string {
-  const { action, outcome, principal, credential, address, transport } = fields;
+  const { action, outcome, principal, credential, transport } = fields;
   const target = outcome === 'success' ? fields.target : null;
+  const address = fields.address === null ? null : sourceOf(fields.address);
   return JSON.stringify([action, outcome, principal, credential, target, address, transport]);
 }
 

@@ -21,7 +21,6 @@ export const AUDIT_ACTIONS = [
   'ticket.refused',
   'limit.reached',
   'source.blocked',
-  'source.unblocked',
   'session.deleted',
   'admin.stop',
 ] as const;

@@ -9,6 +9,10 @@ export interface Refused {
   readonly operation: string;
   /** It was refused for where the page is from. */
   readonly foreignOrigin?: string | undefined;
+  /** It was a credential to log in with. */
+  readonly login?: boolean;
+  /** It was a ticket. */
+  readonly ticket?: boolean;
 }
 
 /** The event of an answer that lets somebody in nowhere, or not now; null for any other error. */
@@ -27,8 +31,9 @@ export function refusalEvent(error: unknown, refused: Refused): AuditEvent | nul
   };
 }
 
-function actionOf({ code }: ApiError, { foreignOrigin }: Refused): AuditAction | null {
-  if (code === 'UNAUTHENTICATED') return 'auth.refused';
+function actionOf({ code }: ApiError, refused: Refused): AuditAction | null {
+  const { foreignOrigin, login = false, ticket = false } = refused;
+  if (code === 'UNAUTHENTICATED') return login ? 'login.refused' : ticket ? 'ticket.refused' : 'auth.refused';
   if (code === 'RATE_LIMITED' || code === 'RESOURCE_LIMIT_EXCEEDED') return 'limit.reached';
   if (code !== 'FORBIDDEN') return null;
   return foreignOrigin === undefined ? 'access.refused' : 'origin.refused';

@@ -1,5 +1,6 @@
 /** Who the claims of a verified token speak of. */
 import type { JWTPayload } from 'jose';
+import { LAST_MOMENT } from '../last-moment.ts';
 import { PERMISSIONS, type Permission, ROLES, type Role } from '../permissions.ts';
 import type { Principal } from '../principal.ts';
 
@@ -34,13 +35,14 @@ export function principalOf(claims: JWTPayload, names: ClaimNames, leeway: numbe
   if (!isName(sub, MAX_ID) || !isName(tenantId, MAX_TENANT)) return null;
   if (jti !== undefined && !isName(jti, MAX_ID)) return null;
   if (exp === undefined || exp > MAX_TIME) return null;
+  const expiresAt = Math.min(Math.floor((exp + leeway) * 1000), LAST_MOMENT);
   return {
     id: PREFIX + sub,
     tenantId,
     role: roleOf(claimAt(claims, names.role)),
     scopes: scopesOf(claims.scope),
     local: false,
-    credential: { kind: 'jwt', id: jti ?? null, expiresAt: Math.floor((exp + leeway) * 1000) },
+    credential: { kind: 'jwt', id: jti ?? null, expiresAt },
   };
 }
 

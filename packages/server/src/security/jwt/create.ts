@@ -97,7 +97,7 @@ function warnings({ values }: APIConfig): string[] {
   }
   if (jwtAudience === undefined && (jwtIssuer === undefined || jwtJwksUrl !== undefined)) {
     found.push(
-      'LLMGINE_API_JWT_AUDIENCE is not set: tokens that were made for other services with the same keys are let in here, too',
+      'LLMGINE_API_JWT_AUDIENCE is not set: tokens that were made for other services with the same keys are let in here, too, and as admins of this server where they say that they are admins',
     );
   }
   const url = jwtJwksUrl === undefined ? null : URL.parse(jwtJwksUrl);

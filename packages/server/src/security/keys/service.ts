@@ -1,6 +1,7 @@
 import { ApiError } from '@llmgine/protocol';
 import type { KeyRow, KeyStorage } from '../../storage/keys.ts';
 import { parseWith } from '../../validation.ts';
+import { LAST_MOMENT } from '../last-moment.ts';
 import { demand, may, PERMISSIONS } from '../permissions.ts';
 import { OPERATOR, type Principal } from '../principal.ts';
 import { type FreshKey, makeKey, randomText } from './format.ts';
@@ -31,8 +32,12 @@ export interface KeyNotice {
   readonly change: KeyChange;
   readonly keyId: string;
   readonly tenantId: string;
+  /** Whose key it is. */
+  readonly principalId: string;
   /** Of `rotated`: the key that takes over. */
   readonly successorId?: string;
+  /** Of `revoked`: whether it was used before, as far as is known. */
+  readonly wasUsed?: boolean;
   readonly by: Principal;
 }
 
@@ -80,7 +85,7 @@ export class KeyService {
       const row = { keyId, digest, name, tenantId, principalId, role, scopes, createdAt, expiresAt };
       // An id that exists is as likely as guessing one.
       if (!(await this.#storage.create(row))) continue;
-      this.#tell({ change: 'created', keyId, tenantId, by });
+      this.#tell({ change: 'created', keyId, tenantId, principalId, by });
       return this.#issued(fresh, { ...row, ...NEW });
     }
   }
@@ -111,7 +116,7 @@ export class KeyService {
       const changed: KeyRow = { ...row, ...defined(rest), ...expiry };
       demandAll(by, changed);
       if (!(await this.#storage.change(row, changed, now))) return null;
-      this.#tell({ change: 'changed', keyId, tenantId: row.tenantId, by });
+      this.#tell({ change: 'changed', keyId, ...ownerOf(row), by });
       return this.#view(changed);
     });
   }
@@ -124,10 +129,11 @@ export class KeyService {
       demandAll(by, row);
       const fresh = makeKey();
       // It lives as long as the old one was to live.
-      const expiresAt = row.expiresAt === null ? null : now + (row.expiresAt - row.createdAt);
+      const expiresAt =
+        row.expiresAt === null ? null : Math.min(LAST_MOMENT, now + (row.expiresAt - row.createdAt));
       const successor = { keyId: fresh.keyId, digest: fresh.digest, createdAt: now, expiresAt };
       if (!(await this.#storage.rotate(row, successor, now + Math.round(grace * 1000)))) return null;
-      this.#tell({ change: 'rotated', keyId, successorId: fresh.keyId, tenantId: row.tenantId, by });
+      this.#tell({ change: 'rotated', keyId, successorId: fresh.keyId, ...ownerOf(row), by });
       return this.#issued(fresh, { ...row, ...successor, ...NEW });
     });
   }
@@ -137,7 +143,7 @@ export class KeyService {
     const row = await this.#find(by, keyId);
     const revokedAt = row.revokedAt ?? this.#now();
     if (!(await this.#storage.revoke(keyId, revokedAt))) throw notFound();
-    this.#tell({ change: 'revoked', keyId, tenantId: row.tenantId, by });
+    this.#tell({ change: 'revoked', keyId, wasUsed: row.lastUsedAt !== null, ...ownerOf(row), by });
     return this.#view({ ...row, revokedAt });
   }
 
@@ -191,6 +197,10 @@ export class KeyService {
   }
 }
 
+function ownerOf({ tenantId, principalId }: KeyRow): Pick<KeyNotice, 'tenantId' | 'principalId'> {
+  return { tenantId, principalId };
+}
+
 /** Nobody gives more than they have. */
 function demandAll(by: Principal, given: Pick<KeyRow, 'role' | 'scopes'>): void {
   const rights = rightsOf(given);
@@ -203,6 +213,7 @@ function demandAll(by: Principal, given: Pick<KeyRow, 'role' | 'scopes'>): void 
 function readExpiry(text: string | null, now: number): number | null {
   if (text === null) return null;
   const at = Date.parse(text);
+  if (at > LAST_MOMENT) throw invalid('expires_at', 'must be before the year 10000');
   if (at > now) return at;
   throw invalid('expires_at', 'must be in the future');
 }

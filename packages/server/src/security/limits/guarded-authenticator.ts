@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ApiError, TICKET_SUBPROTOCOL_PREFIX } from '@llmgine/protocol';
 import type { Guard } from '../abuse/guard.ts';
 import { type Authenticator, offeredKey } from '../authenticate.ts';
+import { cookieOf } from '../browser-sessions/cookie.ts';
 import { type ClientAddress, sourceOf } from '../client-address.ts';
 import type { Principal } from '../principal.ts';
 import { RateLimited } from './rate-limited.ts';
@@ -55,6 +56,15 @@ export function guardAuthenticator(options: GuardedAuthenticatorOptions): Authen
     }
   }
 
+  /** A cookie is looked up, so it comes behind the limits; nobody guesses one, so a wrong one is held against nobody. */
+  async function withCookie(request: IncomingMessage, source: string): Promise<Principal> {
+    admit(source);
+    const principal = await authenticator.authenticate(request);
+    if (principal.local) addresses.giveBack(source);
+    else admitCaller(principal, source);
+    return principal;
+  }
+
   function admit(source: string): void {
     guard.admitSource(source);
     count(source);
@@ -83,7 +93,9 @@ export function guardAuthenticator(options: GuardedAuthenticatorOptions): Authen
     async authenticate(request, credential) {
       const source = sourceOf(clientAddress(request));
       const offered = offeredKey(request.headers) ?? credential;
-      if (offered === undefined) return anonymous(request, source);
+      if (offered === undefined) {
+        return cookieOf(request.headers) === null ? anonymous(request, source) : withCookie(request, source);
+      }
       const principal = await known(source, offered, () => authenticator.authenticate(request, credential));
       if (principal.local) addresses.giveBack(source);
       admitCaller(principal, source);

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { verifyLog } from '../../../src/security/audit/verify.ts';
 import { OPERATOR } from '../../../src/security/principal.ts';
 import { openAuditLog, refusal } from './open-audit-log.ts';
@@ -90,7 +90,7 @@ it('what succeeded on different targets is never counted together', async () => 
 it('more sources than may wait share one entry, and none is dropped', async () => {
   const { log, state, entries } = await openAuditLog({ maxWaiting: 100 });
 
-  for (let index = 0; index < 1000; index++) log.record(refusal(`2001:db8::${index.toString(16)}`));
+  for (let index = 0; index < 1000; index++) log.record(refusal(`2001:db8:0:${index.toString(16)}::1`));
   await log.flush();
 
   const written = await entries();
@@ -158,4 +158,52 @@ it('what cannot be written before the end is reported with its number', async ()
     'Error: no disk',
     'Error: 2 audit entries could not be written',
   ]);
+});
+
+it('an address of IPv6 is its /64: whoever is given one cannot fill the log with the addresses in it', async () => {
+  const { log, entries } = await openAuditLog({ intervalMs: 60_000 });
+
+  for (let index = 0; index < 5000; index++) log.record(refusal(`2001:db8:1:2::${index.toString(16)}`));
+  log.record(refusal('2001:db8:1:3::1'));
+  await log.flush();
+
+  expect((await entries()).map(({ address, count = 1 }) => [address, count])).toEqual([
+    ['2001:db8:1:2::0', 5000],
+    ['2001:db8:1:3::1', 1],
+  ]);
+});
+
+it('two callers whose long names begin alike stay two', async () => {
+  const { log, entries } = await openAuditLog({ intervalMs: 60_000 });
+  const names = ['a', 'b'].map((end) => `jwt:${'x'.repeat(254)}${end}`);
+
+  for (const id of names) log.record(refusal('192.0.2.1', { principal: { ...OPERATOR, id } }));
+  await log.flush();
+
+  expect((await entries()).map(({ principal }) => principal)).toEqual(
+    names.map((id) => ({ id, tenant_id: 'default' })),
+  );
+});
+
+it('sources of all the world fill it no faster than so many a second, and callers that are known go on as before', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { log, entries } = await openAuditLog({ intervalMs: 60_000 });
+  const known = { ...OPERATOR, id: 'ada' };
+
+  for (let second = 0; second < 20; second++) {
+    for (let n = 0; n < 250; n++) log.record(refusal(`198.51.${second}.${n}`));
+    await log.flush();
+    vi.advanceTimersByTime(1000);
+  }
+  log.record(refusal('192.0.2.1', { principal: known }));
+  log.record(refusal('192.0.2.1', { action: 'ticket.issued', outcome: 'success' }));
+  await log.flush();
+
+  const written = await entries();
+  expect(written.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(5002);
+  // A thousand, two a second, one a second for the others, and those that are known.
+  expect(written).toHaveLength(1000 + 2 * 19 + 16 + 2);
+  expect(written.at(-3)).toMatchObject({ address: null, count: 248, details: { sources: 'several' } });
+  expect(written.slice(-2)).toMatchObject([{ principal: { id: 'ada' } }, { action: 'ticket.issued' }]);
 });

@@ -64,7 +64,15 @@ describe('create', () => {
     expect(await keys.get(OPERATOR, view.id)).toEqual(view);
     const [row] = await storage.get([view.id]);
     expect(JSON.stringify(row)).not.toContain(key.slice(-28));
-    expect(notices).toEqual([{ change: 'created', keyId: view.id, tenantId: 'default', by: OPERATOR }]);
+    expect(notices).toEqual([
+      {
+        change: 'created',
+        keyId: view.id,
+        tenantId: 'default',
+        principalId: view.principal_id,
+        by: OPERATOR,
+      },
+    ]);
   });
 
   it.each([
@@ -194,6 +202,18 @@ describe('rotate', () => {
     await keys.rotate(OPERATOR, old.id, { grace: 0 });
 
     expect(await keys.get(OPERATOR, old.id)).toMatchObject({ status: 'expired' });
+  });
+
+  it('of a key for ever, or nearly so, gives one that ends in a year that can be written', async () => {
+    const { keys, pass } = await setUp();
+    const old = await keys.create(OPERATOR, { name: 'CI', expires_at: '9999-12-31T23:59:59Z' });
+    pass(29 * DAY);
+
+    const fresh = await keys.rotate(OPERATOR, old.id);
+
+    expect(fresh.expires_at).toBe('9999-12-31T23:59:59.999Z');
+    const late = { name: 'CI', expires_at: '9999-12-31T23:59:59-12:00' };
+    expect(await codeOf(keys.create(OPERATOR, late))).toBe('VALIDATION_ERROR');
   });
 
   it('gives the new key the time that the old one had', async () => {
