@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
-const sources = globSync('examples/guide*/*.ts', { cwd: ROOT }).map(read);
+const sources = globSync('examples/guide*/*.{ts,tsx}', { cwd: ROOT }).map(read);
 
 const blocks = globSync('docs/guide/*.md', { cwd: ROOT }).flatMap((page) =>
-  [...read(page).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => ({
+  [...read(page).matchAll(/^```tsx?\n(.*?)^```$/gms)].map(([, block = '']) => ({
     page,
     line: block.split('\n')[0],
     block,
@@ -19,6 +19,6 @@ test.each(blocks)('$page: $line … is tested code', ({ block }) => {
   expect(sources.filter((source) => source.includes(block))).toHaveLength(1);
 });
 
-test.each(['extending', 'engines'])('the guide %s has code', (page) => {
+test.each(['extending', 'engines', 'front-end'])('the guide %s has code', (page) => {
   expect(read(`docs/guide/${page}.md`)).toContain('```ts');
 });

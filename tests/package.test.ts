@@ -1,4 +1,4 @@
-/** What people install: both packages are built, packed, checked, and used from an empty project. */
+/** What people install: the packages are built, packed, checked, and used from an empty project. */
 import { type ExecFileException, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,11 +9,11 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const BIN = join(ROOT, 'node_modules/.bin');
-const PACKAGES = ['protocol', 'server'] as const;
+const PACKAGES = ['protocol', 'client', 'server'] as const;
 const MINUTES = 60_000;
 
 let folder: string;
-/** An empty project with nothing but the two packages. */
+/** An empty project with nothing but the packages. */
 let consumer: string;
 const tarballs = new Map<string, string>();
 
@@ -22,7 +22,8 @@ beforeAll(async () => {
   consumer = join(folder, 'consumer');
   await mkdir(consumer);
   await run('npm', ['run', 'build'], ROOT);
-  for (const name of PACKAGES) {
+  // The console is files for browsers: nobody imports it.
+  for (const name of [...PACKAGES, 'console']) {
     const packed = await run(
       'npm',
       ['pack', '--json', '--pack-destination', folder],
@@ -70,7 +71,9 @@ test.each(PACKAGES)('%s: the licence and the readme are in the package, and no t
   expect(files).toContain('package/LICENSE');
   expect(files).toContain('package/README.md');
   expect(files).toContain('package/dist/index.js');
-  expect(files.filter((file) => /\/test\/|\.test\./.test(file))).toEqual([]);
+  // What `llmgine init` writes has tests of its own.
+  const own = files.filter((file) => !file.startsWith('package/templates/'));
+  expect(own.filter((file) => /\/test\/|\.test\./.test(file))).toEqual([]);
   expect(await readFile(join(ROOT, 'packages', name, 'LICENSE'), 'utf8')).toBe(
     await readFile(join(ROOT, 'LICENSE'), 'utf8'),
   );
@@ -157,6 +160,14 @@ test('what the engine guide builds passes its tests there', { timeout: MINUTES }
   const printed = await run('node', ['--test', '--test-reporter=tap', 'guide/refund-test.ts'], consumer);
 
   expect(printed).toMatch(/^# pass 2$/m);
+});
+
+test('a project that the llmgine command makes passes its tests there', { timeout: MINUTES }, async () => {
+  await run('npx', ['--no-install', 'llmgine', 'init', 'shop', '--yes'], consumer);
+
+  const printed = await run('npm', ['test', '--prefix', 'shop'], consumer);
+
+  expect(printed).toMatch(/ pass 3$/m);
 });
 
 const TYPED_USE = `

@@ -1,7 +1,7 @@
 /** What callers and addresses may do, how those are stopped that guess, and that all others go on. */
 import { once } from 'node:events';
 import { SignJWT } from 'jose';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { verifyLog } from '../../packages/server/src/security/audit/verify.ts';
 import { type StartOptions, startApp } from '../helpers/app.ts';
 import { type AddressAnswer, callFrom } from '../helpers/from-address.ts';
@@ -306,6 +306,26 @@ test('tokens that are guessed on an open socket count like others', async () => 
   expect((await one.call('GET', sessions, ada)).status).toBe(200);
 });
 
+test('check 23: tokens that are guessed on a socket behind a declared proxy count for who guesses, not for the proxy', async () => {
+  const started = await start({ trustedProxies: '127.0.0.1' });
+  const { wsUrl, sessions, one } = started;
+  const ada = await as('ada');
+  const from = (address: string) => ({ ...ada, 'x-forwarded-for': `198.51.100.1, ${address}` });
+  const id = await createSession(started, from('203.0.113.7'));
+  const { socket } = await one.connect(wsUrl(id), from('203.0.113.7'));
+  const blocked = new Promise<void>((resolve) => {
+    socket.on('message', (frame) => JSON.parse(String(frame)).data.code === 'RATE_LIMITED' && resolve());
+  });
+  for (let n = 0; n < 40; n++) {
+    socket.send(JSON.stringify({ type: 'authenticate', message_id: n, data: { token: `wrong-${n}` } }));
+  }
+  await blocked;
+
+  expect((await one.call('GET', sessions, from('203.0.113.7'))).status).toBe(429);
+  expect((await one.call('GET', sessions, from('203.0.113.8'))).status).toBe(200);
+  expect((await one.call('GET', sessions, ada)).status).toBe(200);
+});
+
 test('a caller that looks for ids of sessions is blocked, and others behind its address are not', async () => {
   const { sessions, wsUrl, one } = await start();
   const [ada, eve] = [await as('ada'), await as('eve')];
@@ -331,4 +351,87 @@ test('a caller on the same machine is let in, also with a ticket, whatever else 
   for (let n = 0; n < 20; n++) {
     expect((await call('GET', `${url}/api/sessions/${crypto.randomUUID()}`)).status).toBe(404);
   }
+});
+
+test('check 28: an event stream is a connection, too, and makes room when it ends', async () => {
+  const started = await start({ maxConnectionsPerCaller: 2 });
+  const { sessions, wsUrl, one } = started;
+  const [ada, bob] = [await as('ada'), await as('bob')];
+  const id = await createSession(started, ada);
+  const theirs = await createSession(started, bob);
+  const follow = (sessionId: string, who: Record<string, string>) => {
+    const gone = new AbortController();
+    const headers = { ...who, accept: 'text/event-stream' };
+    const answer = fetch(`${sessions}/${sessionId}/events`, { headers, signal: gone.signal });
+    onTestFinished(() => gone.abort());
+    return answer.then(async (response) => ({
+      status: response.status,
+      retryAfter: Number(response.headers.get('retry-after')),
+      end: () => gone.abort(),
+      code: response.status === 200 ? null : ((await response.json()) as { code: string }).code,
+    }));
+  };
+
+  const answers = await times(8, () => follow(id, ada));
+
+  const open = answers.filter(({ status }) => status === 200);
+  expect(open).toHaveLength(2);
+  for (const refused of answers.filter(({ status }) => status !== 200)) {
+    expect(refused).toMatchObject({ status: 429, code: 'RESOURCE_LIMIT_EXCEEDED' });
+    expect(refused.retryAfter).toBeGreaterThan(0);
+  }
+  expect((await one.connect(wsUrl(id), ada)).status).toBe(429);
+  expect((await follow(theirs, bob)).status).toBe(200);
+  expect((await follow(id, { ...ada, 'last-event-id': 'no cursor' })).status).toBe(429);
+  open[0]?.end();
+  await expect.poll(async () => (await one.connect(wsUrl(id), ada)).status).toBe(101);
+});
+
+test('a command whose events find no room does not begin', async () => {
+  const started = await start({ maxConnectionsPerCaller: 1 }, { apiFactory: testEngine(() => 'done') });
+  const { sessions, wsUrl, one } = started;
+  const ada = await as('ada');
+  const id = await createSession(started, ada, { engine_type: 'TestEngine' });
+  const { socket } = await one.connect(wsUrl(id), ada);
+  const act = (headers: Record<string, string>) =>
+    one.call('POST', `${sessions}/${id}/commands`, { ...ada, ...headers }, { command: 'act' });
+  const runs = async () => (await one.call('GET', `${sessions}/${id}/runs`, ada)).body.runs.length;
+
+  expect(await act({ accept: 'text/event-stream' })).toMatchObject({
+    status: 429,
+    body: { code: 'RESOURCE_LIMIT_EXCEEDED' },
+  });
+  expect(await runs()).toBe(0);
+  expect((await act({ accept: 'text/event-stream', prefer: 'respond-async' })).status).toBe(202);
+  expect((await act({})).status).toBe(200);
+  socket.terminate();
+});
+
+test('a stream that cannot be opened counts as none', async () => {
+  const started = await start({ maxConnectionsPerCaller: 1 });
+  const { sessions, wsUrl, one } = started;
+  const ada = await as('ada');
+  const id = await createSession(started, ada);
+  for (let n = 0; n < 3; n++) {
+    const bad = await one.call('GET', `${sessions}/${id}/events?after=nonsense`, {
+      ...ada,
+      accept: 'text/event-stream',
+    });
+    expect(bad.status).toBe(400);
+  }
+  expect((await one.connect(wsUrl(id), ada)).status).toBe(101);
+});
+
+test('a caller that asks in its own sessions for what is not there does not look for sessions', async () => {
+  const started = await start({ maxSessions: 300, requestRate: 10_000 });
+  const { sessions, one } = started;
+  const ada = await as('ada');
+  const ids = await times(250, () => createSession(started, ada));
+  const answers = await Promise.all(
+    ids.map((id) => one.call('GET', `${sessions}/${id}/runs/${crypto.randomUUID()}`, ada)),
+  );
+  expect(new Set(answers.map(({ status, body }) => `${status} ${body.code}`))).toEqual(
+    new Set(['404 RUN_NOT_FOUND']),
+  );
+  expect((await one.call('GET', sessions, ada)).status).toBe(200);
 });

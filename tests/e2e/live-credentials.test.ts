@@ -2,7 +2,7 @@
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { OPERATOR } from '../../packages/server/src/security/principal.ts';
-import { startApp, type TestApp } from '../helpers/app.ts';
+import { startApp, type TestApp, tempDir } from '../helpers/app.ts';
 import { type Person, person } from '../helpers/people.ts';
 import { testDatabase } from '../helpers/postgres.ts';
 import { call } from '../helpers/rest.ts';
@@ -269,4 +269,48 @@ describe('authenticate', () => {
       expires_at: null,
     });
   });
+});
+
+test('check 4: a key that is revoked after a restart ends what was begun with it, though nobody has used it since', async () => {
+  const databaseUrl = `sqlite:${await tempDir()}/db`;
+  const before = await start({ config: { databaseUrl } });
+  await command(before.ann, before.sessionId);
+  const runId = (await command(before.ann, before.sessionId)).body.run_id as string;
+  await before.gate.reached;
+  await before.app.app.close();
+  const gate = testGate();
+  const apiFactory = testEngine(() => gate.pass());
+  const app = await startApp({ apiFactory, config: { databaseUrl } });
+  await gate.reached;
+
+  await app.app.services.keys.service.revoke(OPERATOR, before.ann.keyId);
+
+  expect(await endOf(app, before.ann, before.sessionId, runId)).toBe('cancelled');
+  gate.open();
+});
+
+test('a key that is rotated without a grace has expired: its sockets close with 4001, and no run ends', async () => {
+  const { app, ann, sessionId, gate } = await start();
+  const socket = await ann.connect(sessionId);
+  const accepted = await socket.request('command', { command: 'act' });
+  await gate.reached;
+
+  await app.app.services.keys.service.rotate(OPERATOR, ann.keyId, { grace: 0 });
+
+  expect((await socket.closed).code).toBe(4001);
+  expect((await ann.call('GET', '/api/sessions')).status).toBe(401);
+  gate.open();
+  expect(await endOf(app, ann, sessionId, accepted.data.run_id)).toBe('completed');
+});
+
+test('a key that nobody has ever used ends nothing when it is revoked: it was made in vain', async () => {
+  const { app, ann, sessionId, gate } = await start();
+  const accepted = await command(ann, sessionId);
+  await gate.reached;
+  const lost = await app.app.services.keys.service.rotate(OPERATOR, ann.keyId);
+
+  await app.app.services.keys.service.revoke(OPERATOR, lost.id);
+
+  gate.open();
+  expect(await endOf(app, ann, sessionId, accepted.body.run_id)).toBe('completed');
 });

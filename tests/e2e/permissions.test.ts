@@ -25,6 +25,9 @@ interface Operation {
   readonly id: string;
   /** Undefined for one that is public. */
   readonly permission: string | undefined;
+  /** Types of the bodies that it takes; `needsBody` when it takes nothing less. */
+  readonly bodies: readonly string[];
+  readonly needsBody: boolean;
 }
 
 async function operations({ url }: TestApp): Promise<Operation[]> {
@@ -33,12 +36,17 @@ async function operations({ url }: TestApp): Promise<Operation[]> {
 
 function listed(paths: Record<string, Record<string, Record<string, unknown>>>): Operation[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({
-      method: method.toUpperCase(),
-      path,
-      id: String(operation.operationId),
-      permission: operation['x-permission'] as string | undefined,
-    })),
+    Object.entries(methods).map(([method, operation]) => {
+      const body = operation.requestBody as { required?: boolean; content: object } | undefined;
+      return {
+        method: method.toUpperCase(),
+        path,
+        id: String(operation.operationId),
+        permission: operation['x-permission'] as string | undefined,
+        bodies: Object.keys(body?.content ?? {}),
+        needsBody: body?.required === true,
+      };
+    }),
   );
 }
 
@@ -64,7 +72,15 @@ describe('check 12: roles', () => {
   test('every operation has a rule', async () => {
     const open = (await operations(await startApp())).filter(({ permission }) => permission === undefined);
 
-    expect(open.map(({ id }) => id).sort()).toEqual(['getHealth', 'getLiveness', 'getReadiness']);
+    expect(open.map(({ id }) => id).sort()).toEqual([
+      // Answers with 401 where somebody has to log in.
+      'getAuthSession',
+      'getHealth',
+      'getLiveness',
+      'getReadiness',
+      'login',
+      'logout',
+    ]);
   });
 
   test.each(ROLES)('a %s may call exactly the operations of its role', async (role) => {
@@ -328,6 +344,7 @@ describe('check 13: what belongs to somebody else is not there', () => {
         run_id: String(parked.body.run_id),
         request_id: String(parked.body.request_id),
         file_id: String(((await audio.json()) as { file_id: string }).file_id),
+        key_id: owner.keyId,
       },
     };
   }
@@ -337,6 +354,7 @@ describe('check 13: what belongs to somebody else is not there', () => {
     runCommand: { command: 'act' },
     publishEvent: { event_type: 'custom:note' },
     answerRequest: { outcome: 'approved' },
+    changeKey: { name: 'mine' },
   };
 
   async function start() {
@@ -363,32 +381,64 @@ describe('check 13: what belongs to somebody else is not there', () => {
     ['another principal of the tenant', { principal_id: 'bob', tenant_id: 'one' }],
     ['a namesake in another tenant', { principal_id: 'ann', tenant_id: 'two' }],
     ['an admin of the tenant', { principal_id: 'eve', tenant_id: 'one', role: 'admin' }],
+    ['an admin of another tenant', { principal_id: 'ann', tenant_id: 'two', role: 'admin' }],
+    ['an admin of the server', { principal_id: 'ann', role: 'admin' }],
   ] as const;
 
-  test.each(OTHERS)('over REST and server-sent events, for %s', async (_who, options) => {
+  /** One request for each kind of body and of answer. */
+  function* requests({ id, method, bodies }: Operation) {
+    const binary = bodies.find((type) => !type.startsWith('application/'));
+    if (binary !== undefined) {
+      const headers = { 'content-type': binary.replace('*', 'wav') };
+      yield { method, headers, body: new Uint8Array(wav(0.1)) };
+      return;
+    }
+    const type = bodies[0];
+    const body = BODIES[id];
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const headers = { accept, ...(body && type !== undefined ? { 'content-type': type } : {}) };
+      yield { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
+    }
+  }
+
+  test('every kind of id, and every body that an operation needs, is among what these tests try', async () => {
     const { app, own } = await start();
+    const withIds = (await operations(app)).filter(({ path }) => path.includes('{'));
+    const names = withIds.flatMap(({ path }) => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+
+    expect([...new Set(names)].sort()).toEqual(Object.keys(own.ids).sort());
+    const json = withIds.filter(({ needsBody, bodies }) => needsBody && bodies.includes('application/json'));
+    expect(json.map(({ id }) => id).filter((id) => BODIES[id] === undefined)).toEqual([]);
+  });
+
+  test.each(OTHERS)('over REST and server-sent events, for %s', async (_who, options) => {
+    const { app, owner, own } = await start();
     const other = await person(app, options);
-    const ofSessions = (await operations(app)).filter(({ path }) => path.includes('{session_id}'));
-    expect(ofSessions.length).toBeGreaterThan(15);
+    const withIds = (await operations(app)).filter(({ path }) => path.includes('{'));
+    expect(withIds.map(({ id }) => id)).toEqual(
+      expect.arrayContaining([
+        'cancelRun',
+        'createTicket',
+        'exportSession',
+        'forkSession',
+        'listEvents',
+        'rotateKey',
+      ]),
+    );
     const theirs = { ...own.ids, session_id: await other.createSession({ engine_type: 'TestEngine' }) };
+    const isForeignAdmin = 'role' in options && 'tenant_id' in options && options.tenant_id === 'two';
 
     const answers: [operation: string, status: number][] = [];
-    for (const { method, path, id } of ofSessions) {
+    for (const operation of withIds) {
+      const { path, id, permission } = operation;
+      // Keys are not for who is no admin, and the others look after those of their tenant, or of all.
+      if (permission === 'admin' && !isForeignAdmin) continue;
       const names = path.match(/\{(\w+)\}/g) ?? [];
       // What belongs to the first, in its session, and in one of the other.
       for (const ids of names.length > 1 ? [own.ids, theirs] : [own.ids]) {
-        const address = filled(path, ids);
-        if (id === 'uploadAudio') {
-          const { status } = await fetch(`${app.url}${address}`, {
-            method,
-            headers: { ...other.headers, 'content-type': 'audio/wav' },
-            body: new Uint8Array(wav(0.1)),
-          });
-          answers.push([id, status]);
-          continue;
-        }
-        for (const accept of ['application/json', 'text/event-stream']) {
-          const { status } = await other.call(method, address, BODIES[id], { accept });
+        for (const request of requests(operation)) {
+          const headers = { ...other.headers, ...request.headers };
+          const { status } = await fetch(`${app.url}${filled(path, ids)}`, { ...request, headers });
           answers.push([id, status]);
         }
       }
@@ -396,6 +446,10 @@ describe('check 13: what belongs to somebody else is not there', () => {
 
     expect(answers.filter(([, status]) => status !== 404)).toEqual([]);
     expect(JSON.stringify((await other.call('GET', '/api/sessions')).body)).not.toContain(own.ids.session_id);
+    // Nothing of it had an effect.
+    expect((await owner.call('GET', `${own.path}/events`)).body.cursor).toBe(own.cursor);
+    const file = await fetch(`${app.url}${own.path}/files/${own.ids.file_id}`, { headers: owner.headers });
+    expect(file.status).toBe(200);
   });
 
   test.each(OTHERS)('over WebSocket, for %s', async (_who, options) => {
