@@ -12,12 +12,13 @@ app.post('/empty', async () => ({ status: 'success' }));
 const sockets = new WebSocketServer({ noServer: true });
 app.server.on('upgrade', (request, socket, head) => {
   sockets.handleUpgrade(request, socket, head, (client) => {
-    client.on('message', async (data) => {
+    const answer = async (data: unknown) => {
       const { prompt } = JSON.parse(String(data)) as { prompt: string };
       const { textStream } = streamText({ model: provider('bench'), prompt });
       for await (const text of textStream) client.send(JSON.stringify({ type: 'delta', text }));
       client.send(JSON.stringify({ type: 'end' }));
-    });
+    };
+    client.on('message', (data) => void answer(data));
   });
 });
 await app.listen({ port: 0, host: '127.0.0.1' });

@@ -6,7 +6,7 @@ const MODEL = process.env.BENCH_MODEL_URL ?? '';
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
 
 server.on('connection', (socket) => {
-  socket.on('message', async (data) => {
+  const answer = async (data: unknown) => {
     const { prompt } = JSON.parse(String(data)) as { prompt: string };
     const response = await fetch(`${MODEL}/chat/completions`, {
       method: 'POST',
@@ -29,7 +29,8 @@ server.on('connection', (socket) => {
       }
     }
     socket.send(JSON.stringify({ type: 'end' }));
-  });
+  };
+  socket.on('message', (data) => void answer(data));
 });
 server.on('listening', () => {
   process.send?.({ url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` });

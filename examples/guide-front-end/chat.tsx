@@ -24,7 +24,7 @@ export function Chat({ sessionId }: { readonly sessionId: string }) {
         <p key={request_id}>
           {question}
           {kind === 'approval' && (
-            <button type="button" onClick={() => answer(request_id, { outcome: 'approved' })}>
+            <button type="button" onClick={() => void answer(request_id, { outcome: 'approved' })}>
               Yes
             </button>
           )}

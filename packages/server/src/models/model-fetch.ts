@@ -1,4 +1,4 @@
-import type { Agent, Dispatcher } from 'undici';
+import type { Agent, Dispatcher, RequestInit } from 'undici';
 import { EventLength } from './event-length.ts';
 import { closedError, compressedError, isCompressed, limitError } from './model-error.ts';
 
