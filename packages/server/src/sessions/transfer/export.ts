@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   ApiError,
   EXPORT_VERSION,
@@ -55,6 +56,7 @@ async function* exportMessages(
     for (const message of page.messages) yield line({ type: 'message', ...message });
     written += page.messages.length;
     after = page.next;
+    await othersFirst();
   } while (after);
   return written;
 }
@@ -76,8 +78,14 @@ async function* exportEvents(
       yield `{"type":"event",${data.slice(1)}\n`;
       written++;
     }
+    await othersFirst();
   }
   return written;
+}
+
+/** A reader may be as fast as the storage, and then nobody else would be answered. */
+async function othersFirst(): Promise<void> {
+  await setImmediate();
 }
 
 function line(value: ExportLine | JsonObject): string {

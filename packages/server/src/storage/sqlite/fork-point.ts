@@ -1,15 +1,14 @@
-import { sql } from 'kysely';
-import { idText, MAX_CANDIDATES, newestPoint, ownerOf, type Point, pointAt } from '../fork-point.ts';
+import { newestPoint, type PlacedMessage, type Point, pointAt } from '../fork-point.ts';
 import type { ForkPoint, ForkRefusal } from '../types.ts';
 import type { Database } from './database.ts';
 
-/** See `TransferStorage.forkPoint`. `session` is its position. */
+/** See `TransferStorage.forkPoint`. `session` is its position; null for the newest end of a run. */
 export function findForkPoint(
   database: Database,
   session: number,
-  messageId: string | null,
+  message: PlacedMessage | null,
 ): ForkPoint | ForkRefusal {
-  const point = findPoint(database, session, messageId);
+  const point = findPoint(database, session, message);
   if (typeof point === 'string') return point;
   const last = database.get(
     database.sql
@@ -21,10 +20,9 @@ export function findForkPoint(
   return { ...point, headSeq: last?.seq ?? 0 };
 }
 
-function findPoint(database: Database, session: number, messageId: string | null): Point | ForkRefusal {
+function findPoint(database: Database, session: number, message: PlacedMessage | null): Point | ForkRefusal {
   const db = database.sql;
   const messages = db.selectFrom('messages').where('session', '=', session);
-  const placed = messages.select(['seq', 'accepted_seq', 'message']);
   const begun = database.get(
     db
       .selectFrom('runs')
@@ -33,11 +31,12 @@ function findPoint(database: Database, session: number, messageId: string | null
       .where('finished_at', 'is', null),
   );
   const unfinished = begun?.seq ?? null;
-  if (messageId === null) {
+  if (message === null) {
     const before = unfinished ?? Number.MAX_SAFE_INTEGER;
     return newestPoint(
       database.get(
-        placed
+        messages
+          .select(['seq', 'accepted_seq', 'message'])
           .where('accepted_seq', '<', before)
           .orderBy('accepted_seq', 'desc')
           .orderBy('seq', 'desc')
@@ -45,16 +44,8 @@ function findPoint(database: Database, session: number, messageId: string | null
       ),
     );
   }
-  const candidates = database.all(
-    placed
-      .where(sql<boolean>`instr(message, ${idText(messageId)}) > 0`)
-      .orderBy('seq', 'desc')
-      .limit(MAX_CANDIDATES),
-  );
-  const found = ownerOf(candidates, messageId);
-  if (!found) return 'message_not_found';
   const last = database.get(
-    messages.select(({ fn }) => fn.max('seq').as('seq')).where('accepted_seq', '=', found.accepted_seq),
+    messages.select(({ fn }) => fn.max('seq').as('seq')).where('accepted_seq', '=', message.accepted_seq),
   );
-  return pointAt(found, last?.seq ?? found.seq, unfinished);
+  return pointAt(message, last?.seq ?? message.seq, unfinished);
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Message } from '@llmgine/protocol';
 import { sql } from 'kysely';
+import type { PlacedMessage } from '../fork-point.ts';
 import { engineColumns, forkColumn } from '../session-row.ts';
 import { IMPORTING } from '../transfers.ts';
 import {
@@ -21,6 +22,7 @@ import type { Database, Prepared } from './database.ts';
 import { findForkPoint } from './fork-point.ts';
 import type { Idempotency } from './idempotency.ts';
 import { MessageCopy } from './message-copy.ts';
+import { MessageSearch } from './message-search.ts';
 import type { Room } from './room.ts';
 import { insertSessionRows } from './session-rows.ts';
 import type { Sessions } from './sessions.ts';
@@ -51,6 +53,7 @@ export class Transfers implements TransferStorage {
   readonly #database: Database;
   readonly #parts: TransfersParts;
   readonly #copy: MessageCopy;
+  readonly #search: MessageSearch;
   readonly #page: Prepared<PageArgs, PageRow>;
   readonly #staged: Prepared<KeyArgs, { position: number; epoch: string }>;
   readonly #insertMessage: Prepared<MessageArgs, unknown>;
@@ -59,6 +62,7 @@ export class Transfers implements TransferStorage {
     this.#database = database;
     this.#parts = parts;
     this.#copy = new MessageCopy(database);
+    this.#search = new MessageSearch(database);
     const db = database.sql;
     this.#page = database.prepare((p: PageArgs) =>
       db
@@ -98,9 +102,24 @@ export class Transfers implements TransferStorage {
   }
 
   async forkPoint(key: SessionKey, messageId: string | null): Promise<ForkPoint | ForkRefusal> {
+    const find = () => this.#parts.sessions.find(key)?.position;
+    let message: PlacedMessage | null = null;
+    let before = Number.MAX_SAFE_INTEGER;
+    while (messageId !== null && !message) {
+      const found = this.#parts.run(() => {
+        const session = find();
+        if (session === undefined) return 'session_not_found';
+        return this.#search.slice({ session, before }, messageId) ?? 'message_not_found';
+      });
+      if (typeof found === 'string') return found;
+      if (typeof found === 'number') {
+        before = found;
+        await setImmediate();
+      } else message = found;
+    }
     return this.#parts.run(() => {
-      const session = this.#parts.sessions.find(key)?.position;
-      return session === undefined ? 'session_not_found' : findForkPoint(this.#database, session, messageId);
+      const session = find();
+      return session === undefined ? 'session_not_found' : findForkPoint(this.#database, session, message);
     });
   }
 
