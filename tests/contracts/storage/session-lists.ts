@@ -209,7 +209,8 @@ export function describeSessionLists(openFresh: OpenFresh): void {
     });
   });
 
-  it('counts filtered lists to 10,000 (S3)', async () => {
+  // Ten thousand transactions.
+  it('counts filtered lists to 10,000 (S3)', { timeout: 120_000 }, async () => {
     const { storage } = data;
     for (let index = 0; index < 10_000; index++) await createSession(storage, { metadata: { a: 1 } });
     const query = { ...ALL, limit: 1, metadata: { a: '1' } };
