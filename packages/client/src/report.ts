@@ -11,7 +11,7 @@ export const reportToPlatform: ReportError = (error) => {
     });
 };
 
-/** Calls them all, whatever they throw. */
+/** Calls them all, whatever they throw, at once or later. */
 export function tellAll<A extends unknown[]>(
   listeners: Iterable<(...values: A) => unknown>,
   report: ReportError,
@@ -19,7 +19,8 @@ export function tellAll<A extends unknown[]>(
 ): void {
   for (const listener of [...listeners]) {
     try {
-      listener(...values);
+      const result = listener(...values);
+      if (result instanceof Promise) result.catch(report);
     } catch (error) {
       report(error);
     }

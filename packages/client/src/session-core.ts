@@ -219,8 +219,9 @@ export class SessionCore {
     let frame: InFrame;
     try {
       frame = JSON.parse(text) as InFrame;
+      if (typeof frame !== 'object' || frame === null) throw new TypeError('A frame is an object');
     } catch (cause) {
-      this.#connection.drop(new LlmgineError('INVALID_RESPONSE', 'The server sent no JSON', { cause }));
+      this.#connection.drop(new LlmgineError('INVALID_RESPONSE', 'The server sent no frame', { cause }));
       return;
     }
     this.frames.received(text);

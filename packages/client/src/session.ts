@@ -21,6 +21,7 @@ import { uuid } from './ids.ts';
 import type { Signals } from './listeners.ts';
 import { tellAll } from './report.ts';
 import type { Sessions } from './rest/sessions.ts';
+import type { EventPage } from './rest/types.ts';
 import { RunHandle } from './run.ts';
 import { SessionCore, type SessionServices } from './session-core.ts';
 import { type ClientTools, ToolRunner } from './tools.ts';
@@ -295,10 +296,10 @@ export class Session<M extends MessageMap = AnyMessages> {
     const feed = this.#core.follow(runId);
     const run = new RunHandle(
       feed,
-      (after) => this.#sessions.events(this.id, { after, limit: 100 }),
+      (after) => this.#readLog(after),
       async () => {
-        await feed.accepted;
         if (feed.finished) return;
+        await feed.accepted;
         await this.cancel(runId).catch(unlessFinished);
       },
     );
@@ -314,14 +315,23 @@ export class Session<M extends MessageMap = AnyMessages> {
     return run;
   }
 
+  async #readLog(after: string): Promise<EventPage> {
+    try {
+      return await this.#sessions.events(this.id, { after, limit: 100 });
+    } catch (error) {
+      // Nobody tries on for a session that is closed.
+      throw this.state === 'closed' ? closedHere(error) : error;
+    }
+  }
+
   #toolEvent({ event_type, payload, run_id }: SessionEvent): void {
     if (event_type === 'input_requested') this.#tools.requested({ ...payload, run_id });
     else if (event_type === 'input_resolved') this.#tools.resolved(payload.request_id);
   }
 }
 
-function closedHere(): LlmgineError {
-  return new LlmgineError('CONNECTION_CLOSED', 'The session was closed');
+function closedHere(cause?: unknown): LlmgineError {
+  return new LlmgineError('CONNECTION_CLOSED', 'The session was closed', { cause });
 }
 
 /** A run that has ended needs no cancelling. */

@@ -90,7 +90,11 @@ export class ToolRunner {
 
   close(reason: unknown): void {
     this.#endWait();
-    for (const controller of this.#running.values()) controller.abort(reason);
+    for (const [id, controller] of this.#running) {
+      controller.abort(reason);
+      // Nobody learns what comes of it.
+      this.#done.delete(id);
+    }
     this.#running.clear();
   }
 
@@ -101,7 +105,7 @@ export class ToolRunner {
     try {
       await this.#host.claim(id);
     } catch (error) {
-      this.#running.delete(id);
+      if (this.#running.get(id) === controller) this.#running.delete(id);
       // Somebody else has it, or had it; should they lose it, it is looked for again.
       if (isAboutConnection(error)) return;
       if (!(error instanceof LlmgineError)) return;
@@ -130,7 +134,7 @@ export class ToolRunner {
       stop();
     }
     if (!controller.signal.aborted) await this.#answer(id, answer);
-    this.#running.delete(id);
+    if (this.#running.get(id) === controller) this.#running.delete(id);
   }
 
   /** An answer that the server does not take, for example because it does not fit the tool, must not leave the run waiting. */

@@ -140,6 +140,36 @@ test('without a network it says so, tries on, and is there at once when the netw
   await stateOf(session, 'open');
 });
 
+test('a page that is looked at again asks at once whether the server is still there, and does not wait to connect', async () => {
+  let isAlive = true;
+  const { url, frames, sockets } = await startWireServer({
+    answer: (frame, socket) => {
+      if (isAlive) socket.send(JSON.stringify({ type: 'pong', message_id: frame.message_id, data: {} }));
+      else socket.close(1012);
+    },
+  });
+  const day = 86_400_000;
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  vi.stubGlobal('document', page);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const session = testClient(url, { times: { firstDelayMs: day, maxDelayMs: day } }).session(ID);
+  await session.connect();
+  const look = (hidden: boolean) => {
+    page.hidden = hidden;
+    page.dispatchEvent(new Event('visibilitychange'));
+  };
+  look(true);
+  await session.connect();
+  expect(frames).toEqual([]);
+  isAlive = false;
+  look(false);
+  await stateOf(session, 'reconnecting');
+  isAlive = true;
+  look(false);
+  await stateOf(session, 'open');
+  expect(sockets).toHaveLength(2);
+});
+
 test('waits double, are drawn up to their limit, and begin anew after a time that was good', async () => {
   const { Backoff } = await import('../src/connection/backoff.ts');
   const backoff = new Backoff({ firstMs: 250, maxMs: 15_000 }, () => 1);
@@ -228,4 +258,34 @@ test('an address where no such server is is told at once', async () => {
   const { url } = await startWireServer({ http: (_request, response) => response.writeHead(404).end('no') });
   const session = testClient(url, { token: 'a key' }).session(ID);
   await expect(session.connect()).rejects.toMatchObject({ code: 'INVALID_RESPONSE', status: 404 });
+});
+
+test('what a listener rejects with later is reported, too', async () => {
+  const { url, createSession } = await startApp();
+  const onError = vi.fn();
+  const session = testClient(url, { onError }).session(await createSession());
+  session.on('*', async () => {
+    throw new Error('mine');
+  });
+  await session.publish('custom:a');
+  await expect.poll(() => onError.mock.calls).toEqual([[new Error('mine')]]);
+});
+
+test('a subscription that is refused for a time is not asked for before', async () => {
+  const at: number[] = [];
+  const { url } = await startWireServer({
+    refuses: () => (at.push(performance.now()) === 1 ? 'RATE_LIMITED' : null),
+    retryAfter: 0.3,
+  });
+  await testClient(url).session(ID).connect();
+  expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(290);
+});
+
+test.each(['null', '7', 'no JSON'])('a server that says %s is left for another connection', async (text) => {
+  const { url } = await startWireServer({ subscribed: (socket, n) => n === 1 && socket.send(text) });
+  const session = testClient(url).session(ID);
+  await session.connect();
+  await stateOf(session, 'reconnecting');
+  expect(session.error?.code).toBe('INVALID_RESPONSE');
+  await stateOf(session, 'open');
 });

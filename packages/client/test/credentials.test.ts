@@ -191,11 +191,14 @@ test('when a JWT expires is read from it, and nothing else says so', () => {
   expect(jwtExpiry('a.b.c')).toBeNull();
 });
 
-test.each([undefined, null, 42, ''])('a callback that answers with %s fails its call, and nothing else', async (answer) => {
-  const { url } = await startWireServer();
-  const client = testClient(url, { token: () => answer as never });
-  await expect(client.sessions.list()).rejects.toBeInstanceOf(TypeError);
-});
+test.each([undefined, null, 42])(
+  'a callback that answers with %s fails its call, and nothing else',
+  async (answer) => {
+    const { url } = await startWireServer();
+    const client = testClient(url, { token: () => answer as never });
+    await expect(client.sessions.list()).rejects.toBeInstanceOf(TypeError);
+  },
+);
 
 test('who waits for a token can stop waiting', async () => {
   const { url } = await startWireServer();

@@ -208,17 +208,17 @@ test('headers, a path before the API, and who logs in', async () => {
 });
 
 test('whoever stops an answer in its middle gets the reason that they gave', async () => {
-  const { client } = await answering((_request, response) => {
+  const { client, calls } = await answering((_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).write('{"sessions":');
   });
   const controller = new AbortController();
-  const response = await client.response('GET', '/api/sessions', { signal: controller.signal });
-  await response.body?.cancel();
-  const { client: other, calls } = await answering((_request, response) => {
-    response.writeHead(200, { 'content-type': 'application/json' }).write('{"sessions":');
+  const begun: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
     setImmediate(() => controller.abort(new Error('mine')));
-  });
-  await expect(other.sessions.list({ signal: controller.signal })).rejects.toThrow('mine');
+    return response;
+  };
+  const { sessions } = testClient(client.url, { fetch: begun });
+  await expect(sessions.list({ signal: controller.signal })).rejects.toThrow('mine');
   expect(calls).toHaveLength(1);
 });
 

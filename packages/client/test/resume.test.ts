@@ -135,7 +135,10 @@ test('what is missing without a reason is told like a place that is lost', async
 
 test('a place that the server does not understand any more is told like one that is lost', async () => {
   const { url, subscriptions } = await startWireServer({
-    place: ({ data }, n) => ({ cursor: n === 1 ? 'epoch0:7' : 'epoch1:2', resync_required: data.after === 'never' }),
+    place: ({ data }, n) => ({
+      cursor: n === 1 ? 'epoch0:7' : 'epoch1:2',
+      resync_required: data.after === 'never',
+    }),
     refuses: ({ data }) => (data.after === undefined ? null : 'INVALID_CURSOR'),
     subscribed: (socket, n) => n === 1 && socket.close(1012),
   });

@@ -1,7 +1,7 @@
 /** What a handle of a run promises, however late, slow or far away who looks at it is. */
 import type { LlmgineClient, RunHandle } from '@llmgine/client';
 import type { SessionEvent } from '@llmgine/protocol/wire';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startProxy } from '../../../tests/faults/tcp-proxy.ts';
 import { startApp, type TestApp } from '../../../tests/helpers/app.ts';
 import { say, type TestRun, testEngine, testGate } from '../../../tests/helpers/test-engine.ts';
@@ -249,5 +249,29 @@ test('a run that ends before the server has said that it is there is accepted ne
   expect((await run.result).status).toBe('completed');
   session.close();
   await expect(run.accepted).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
-  await expect(run.cancel()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+  await run.cancel();
+});
+
+test('a loop that reads what is only in the log ends when the session is closed and the log cannot be had', async () => {
+  const { app, id } = await start(counting);
+  const { hostname, port } = new URL(app.url);
+  const network = await startProxy({ host: hostname, port: Number(port) });
+  const session = testClient(network.url(), { bounds: { events: 1 } }).session(id);
+  const run = session.command('act');
+  await run.result;
+  network.accept = 'refuse';
+  network.cut();
+  await stateOf(session, 'reconnecting');
+  const reading = read(run);
+  session.close();
+  await expect(reading).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+});
+
+test('a run that is read along asks for nothing besides its socket', async () => {
+  const fetch = vi.fn(globalThis.fetch);
+  const { client, id } = await start(counting, { fetch });
+  fetch.mockClear();
+  const run = client.session(id).command('act');
+  expect((await read(run)).at(-1)?.event_type).toBe('run_finished');
+  expect(fetch).not.toHaveBeenCalled();
 });

@@ -141,7 +141,10 @@ test('a claim that is refused for the moment is made again', async () => {
 test('without a connection the renewals of a claim do not pile up', async () => {
   vi.useFakeTimers();
   try {
-    const claim = vi.fn().mockResolvedValueOnce({}).mockReturnValue(new Promise(() => {}));
+    const claim = vi
+      .fn()
+      .mockResolvedValueOnce({})
+      .mockReturnValue(new Promise(() => {}));
     const host = { claim, answer: async () => ({}), pending: async () => [], report: () => {} };
     const runner = new ToolRunner({ mine: () => new Promise(() => {}) }, host);
     runner.requested({ request_id: 'r', kind: 'client_tool', tool_name: 'mine' });
@@ -149,6 +152,28 @@ test('without a connection the renewals of a claim do not pile up', async () => 
     expect(claim).toHaveBeenCalledTimes(2);
     runner.close(new LlmgineError('CONNECTION_CLOSED'));
     expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a tool that was stopped by closing the session is begun anew when the session is connected again', async () => {
+  vi.useFakeTimers();
+  try {
+    const first = Promise.withResolvers<string>();
+    const handler = vi.fn().mockReturnValueOnce(first.promise).mockReturnValue('done');
+    const answer = vi.fn().mockResolvedValue({});
+    const request = { request_id: 'r', kind: 'client_tool', tool_name: 'mine' };
+    const host = { claim: async () => ({}), answer, pending: async () => [request], report: () => {} };
+    const runner = new ToolRunner({ mine: handler }, host);
+    runner.requested(request);
+    await vi.advanceTimersByTimeAsync(0);
+    runner.close(new LlmgineError('CONNECTION_CLOSED'));
+    await runner.connected();
+    first.resolve('too late');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(handler).toHaveBeenCalledTimes(2);
+    expect(answer).toHaveBeenCalledExactlyOnceWith('r', { outcome: 'submitted', value: 'done' });
   } finally {
     vi.useRealTimers();
   }

@@ -29,6 +29,8 @@ export interface WireScript {
   readonly http?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The code with which a subscription is refused; null: it is not. */
   readonly refuses?: (subscribe: Sent) => string | null;
+  /** Seconds, in such a refusal. */
+  readonly retryAfter?: number;
   /** Where a subscription begins, and whether the client has lost its place. */
   readonly place?: (subscribe: Sent, n: number) => { cursor: string; resync_required: boolean };
 }
@@ -58,7 +60,7 @@ export async function startWireServer(script: WireScript = {}): Promise<WireServ
         subscriptions.push(frame);
         const code = script.refuses?.(frame);
         if (code) {
-          reply('error', frame, { code, message: 'for a test' });
+          reply('error', frame, { code, message: 'for a test', retry_after: script.retryAfter });
           return;
         }
         const after = frame.data.after as string | undefined;

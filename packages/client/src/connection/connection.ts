@@ -130,7 +130,7 @@ export class Connection {
     this.#socket.close(1000, '');
     this.#socket = null;
     this.#lost();
-    this.#again(life, error, this.#backoff.next());
+    this.#again(life, error, Math.max(error.retryAfterMs ?? 0, this.#backoff.next()));
   }
 
   /** For good, unless somebody connects it again. */

@@ -87,6 +87,28 @@ test('another session in the same component shows nothing of the one before', as
   expect(await page.locator('li').count()).toBe(ANSWERED.length);
 });
 
+test('sessions that are changed faster than they open leave one connection, of the last of them', async () => {
+  const { page, one, another, open } = await start();
+  await page.evaluate(
+    async (ids) => {
+      const { show: change, requestAnimationFrame: frame } = globalThis as never as {
+        show(ids: readonly (string | undefined)[]): void;
+        requestAnimationFrame(callback: (at: number) => void): void;
+      };
+      for (let n = 0; n < 30; n++) {
+        change([ids[n % 2]]);
+        if (n % 3 > 0) await new Promise(frame);
+      }
+    },
+    [one, another],
+  );
+  await show(page, one);
+  await expect.poll(open).toBe(1);
+  await page.getByText('say').click();
+  await page.getByText('completed').waitFor();
+  expect(await page.locator('li').count()).toBe(ANSWERED.length);
+});
+
 test('on a server it renders what is not there yet, and connects to nothing', () => {
   const client = testClient('http://127.0.0.1:1');
   function Line() {

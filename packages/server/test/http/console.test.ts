@@ -84,6 +84,31 @@ test('a compressed file that lies beside one is sent to those who take it', asyn
   expect((await get('/console/assets/a-1.js')).body).toBe('let a;');
 });
 
+test('the client can be had in part, packed, and by its head; caches keep what is packed apart', async () => {
+  const { get, http, folder } = await serve({
+    'browser.js': 'export const a = 1;',
+    'browser.js.br': 'packed',
+  });
+  const url = '/built/client/llmgine.js';
+
+  const part = await get(url, { range: 'bytes=0-5' });
+  expect([part.statusCode, part.body]).toEqual([206, 'export']);
+  const packed = await get(url, { 'accept-encoding': 'br' });
+  expect([packed.body, packed.headers['content-encoding'], packed.headers.vary]).toEqual([
+    'packed',
+    'br',
+    expect.stringContaining('accept-encoding'),
+  ]);
+  const head = await http.inject({ method: 'HEAD', url });
+  expect([head.statusCode, head.body]).toEqual([200, '']);
+  expect(head.headers['cache-control']).toBe('public, max-age=0');
+
+  // After an update nobody goes on with the old one.
+  await writeFile(join(folder, 'browser.js'), 'export const b = 22;');
+  const updated = await get(url, { 'if-none-match': head.headers.etag });
+  expect([updated.statusCode, updated.body]).toEqual([200, 'export const b = 22;']);
+});
+
 test.each([
   '/console/assets/gone-1.js',
   '/console/gone.svg',

@@ -34,8 +34,9 @@ export async function registerConsole(
       { ...route, schema: { ...route.schema, params: pathParams } },
       async ({ params }, reply) => {
         const path = params['*'];
-        // The addresses of the page itself name no file.
-        if (folder === null || !path.includes('.', path.lastIndexOf('/') + 1)) return sendPage(reply, folder);
+        // The addresses of the page itself name no file, but for the one that it is.
+        const namesFile = path.includes('.', path.lastIndexOf('/') + 1) && path !== 'index.html';
+        if (folder === null || !namesFile) return sendPage(reply, folder);
         // Their names are made of what is in them.
         const isHashed = path.startsWith('assets/');
         return reply.sendFile(path, isHashed ? { maxAge: YEAR_MS, immutable: true } : { maxAge: 0 });
