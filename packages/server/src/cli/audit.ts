@@ -14,6 +14,7 @@ import { describeFailure, EXIT } from './exit.ts';
 export interface AuditOptions {
   readonly config?: string;
   readonly dataDir?: string;
+  readonly json?: boolean;
 }
 
 export interface VerifyOptions extends AuditOptions {
@@ -32,6 +33,10 @@ export function auditVerify(file: string | undefined, options: VerifyOptions): P
       file === undefined
         ? await verifyStoredAudit(configOf(options), head)
         : await verifyAuditFile(file, head);
+    if (options.json === true) {
+      process.stdout.write(`${JSON.stringify(verdict)}\n`);
+      return verdict.ok ? EXIT.OK : EXIT.FAILED;
+    }
     if (!verdict.ok) {
       process.stderr.write(`llmgine: the audit log is not whole: ${verdict.problem}\n`);
       return EXIT.FAILED;
@@ -45,7 +50,9 @@ export function auditVerify(file: string | undefined, options: VerifyOptions): P
 export function auditHead(options: AuditOptions): Promise<number> {
   return run(async () => {
     const { number, hash } = await readAuditHead(configOf(options));
-    process.stdout.write(`${number} ${hash}\n`);
+    process.stdout.write(
+      options.json === true ? `${JSON.stringify({ number, hash })}\n` : `${number} ${hash}\n`,
+    );
     return EXIT.OK;
   });
 }
@@ -62,8 +69,7 @@ export function auditExport(options: AuditOptions): Promise<number> {
   });
 }
 
-function configOf({ config: file, ...overrides }: AuditOptions): APIConfig {
-  const { dataDir } = overrides;
+function configOf({ config: file, dataDir }: AuditOptions): APIConfig {
   const input: Partial<ConfigInput> = dataDir === undefined ? {} : { dataDir };
   return new APIConfig(input, { file });
 }

@@ -45,14 +45,17 @@ function choose(folder = '.', { name, exampleTests }: InitOptions): Choices {
 /** Null when somebody gave up. */
 async function ask(given: string | undefined, options: InitOptions): Promise<Choices | null> {
   intro('A project that extends LLMgine');
-  const folder = given ?? (await text({ message: 'Where?', initialValue: './my-llmgine-project' }));
+  const folder =
+    given ?? (await text({ message: 'Where?', placeholder: USUAL_FOLDER, defaultValue: USUAL_FOLDER }));
   if (isCancel(folder)) return null;
   const name =
     options.name ??
     (await text({
       message: 'What is the package called?',
-      initialValue: nameOf(folder),
-      validate: (value) => (packageName(value ?? '') ? undefined : NAME_RULE),
+      placeholder: nameOf(folder),
+      defaultValue: nameOf(folder),
+      // Nothing is what is proposed.
+      validate: (value = '') => (value === '' || packageName(value) ? undefined : NAME_RULE),
     }));
   if (isCancel(name)) return null;
   const tests = options.exampleTests && (await confirm({ message: 'With tests?' }));
@@ -60,6 +63,7 @@ async function ask(given: string | undefined, options: InitOptions): Promise<Cho
   return { folder, name: validName(name), tests };
 }
 
+const USUAL_FOLDER = './my-llmgine-project';
 const NAME_RULE = 'must be small letters, digits, "-", "_" and ".", maybe after @scope/';
 
 function validName(name: string): string {

@@ -17,6 +17,7 @@ export function addKeysCommands(program: Command, done: (exitCode: number) => vo
       .description(description)
       .option('--config <file>', 'JSON file with settings')
       .option('--data-dir <folder>', 'folder of the embedded database (default ./data)')
+      .option('--json', name === 'list' ? 'one JSON object a line' : 'the key as a JSON object')
       .exitOverride();
 
   add('create', 'make a key, and print it this once on standard output')
@@ -28,9 +29,9 @@ export function addKeysCommands(program: Command, done: (exitCode: number) => vo
     .option('--expires <when>', 'such as 90d or 2030-01-31 (default never)')
     .action((options: Parameters<Actions['createKey']>[0]) => run((actions) => actions.createKey(options)));
 
-  add('list', 'list the keys, newest first')
-    .option('--json', 'one JSON object a line')
-    .action((options: Parameters<Actions['listKeys']>[0]) => run((actions) => actions.listKeys(options)));
+  add('list', 'list the keys, newest first').action((options: Parameters<Actions['listKeys']>[0]) =>
+    run((actions) => actions.listKeys(options)),
+  );
 
   add('change', 'change what a key may do')
     .argument('<id>', 'id of the key')

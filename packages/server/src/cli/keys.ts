@@ -8,6 +8,7 @@ import { describeFailure, EXIT } from './exit.ts';
 interface DataOptions {
   readonly config?: string;
   readonly dataDir?: string;
+  readonly json?: boolean;
 }
 interface CreateOptions extends DataOptions {
   readonly name: string;
@@ -43,11 +44,11 @@ export async function createKey(options: CreateOptions): Promise<number> {
       ...(scopes === undefined ? {} : { scopes: readScopes(scopes) }),
       ...(expires === undefined ? {} : { expires_at: readExpiry(expires) }),
     } as Input);
-    hand(issued);
+    hand(issued, options);
   });
 }
 
-export async function listKeys(options: DataOptions & { readonly json?: boolean }): Promise<number> {
+export async function listKeys(options: DataOptions): Promise<number> {
   return administer(options, async (keys) => {
     if (options.json !== true) process.stdout.write(`${HEADER}\n`);
     let before: number | undefined;
@@ -70,14 +71,16 @@ export async function changeKey(id: string, options: ChangeOptions): Promise<num
       ...(scopes === undefined ? {} : { scopes: readScopes(scopes) }),
       ...(expires === undefined ? {} : { expires_at: readExpiry(expires) }),
     } as Changes);
-    say(describe(changed));
+    if (options.json === true) printJson(changed);
+    else say(describe(changed));
   });
 }
 
 export async function revokeKey(id: string, options: DataOptions): Promise<number> {
   return administer(options, async (keys) => {
-    await keys.revoke(id);
-    say(`${id} is revoked; running servers refuse it within a second`);
+    const revoked = await keys.revoke(id);
+    if (options.json === true) printJson(revoked);
+    else say(`${id} is revoked; running servers refuse it within a second`);
   });
 }
 
@@ -86,8 +89,8 @@ export async function rotateKey(
   options: DataOptions & { readonly grace: string },
 ): Promise<number> {
   return administer(options, async (keys) => {
-    hand(await keys.rotate(id, readDuration('--grace', options.grace)));
-    say(`${id} goes on for ${options.grace}`);
+    hand(await keys.rotate(id, readDuration('--grace', options.grace)), options);
+    if (options.json !== true) say(`${id} goes on for ${options.grace}`);
   });
 }
 
@@ -112,7 +115,12 @@ async function administer(
 }
 
 /** The key alone is on standard output, so that it can go where it is needed without being seen. */
-function hand({ key, ...issued }: View & { readonly key: string }): void {
+function hand(all: View & { readonly key: string }, { json }: DataOptions): void {
+  if (json === true) {
+    printJson(all);
+    return;
+  }
+  const { key, ...issued } = all;
   process.stdout.write(`${key}\n`);
   say(describe(issued));
   say('This is the only time that the key is shown: what is stored is a digest of it.');
@@ -154,6 +162,10 @@ function readScopes(text: string): string[] | null {
 /** `never` takes it away. */
 function readExpiry(text: string): string | null {
   return text === 'never' ? null : readMoment('--expires', text);
+}
+
+function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
 function say(line: string): void {

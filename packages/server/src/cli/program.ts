@@ -128,16 +128,17 @@ function addAudit(program: Command, exit: (code: number) => void): void {
   command('verify', 'check that no entry was changed, moved or removed')
     .argument('[file]', 'an export to check instead of the stored log')
     .option('--head <hash>', 'a head that was kept elsewhere: the log has to hold it')
+    .option('--json', 'one JSON object')
     .action(async (file: string | undefined, options: VerifyOptions) => {
       const { auditVerify } = await import('./audit.ts');
       exit(await auditVerify(file, options));
     });
-  command('head', 'print number and hash of the newest entry, to be kept elsewhere').action(
-    async (options: AuditOptions) => {
+  command('head', 'print number and hash of the newest entry, to be kept elsewhere')
+    .option('--json', 'one JSON object')
+    .action(async (options: AuditOptions) => {
       const { auditHead } = await import('./audit.ts');
       exit(await auditHead(options));
-    },
-  );
+    });
   command('export', 'print all entries, one JSON object a line').action(async (options: AuditOptions) => {
     const { auditExport } = await import('./audit.ts');
     exit(await auditExport(options));

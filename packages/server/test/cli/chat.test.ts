@@ -336,6 +336,19 @@ test('a second Ctrl-C leaves while the server is away, with 130', async () => {
   expect(terminal.text).not.toContain('The session was closed');
 });
 
+test('SIGTERM ends it, and gives the terminal back as it was', async () => {
+  const { url } = await startModelApp();
+  const terminal = await openTerminal(['chat', '--url', url]);
+  await terminal.shows(PROMPT);
+
+  terminal.signal('SIGTERM');
+
+  expect(await terminal.exited).toBe(143);
+  expect(terminal.raw.lastIndexOf('\u001b[?2004l')).toBeGreaterThan(
+    terminal.raw.lastIndexOf('\u001b[?2004h'),
+  );
+});
+
 test('a pasted text of several lines is one prompt', async () => {
   const { url, models } = await startModelApp();
   models.script({ steps: [{ text: 'Read.' }] });

@@ -161,6 +161,27 @@ test('a folder in the place of the database is a problem, and no damage', async 
   expect(of('database')[0]?.message).toBe(`${join(folder, 'llmgine.db')} is not a file`);
 });
 
+test.each(['sqlite', 'postgres'])(
+  'nobody who may call is a problem, until there is a key: %s',
+  async (kind) => {
+    const data: Record<string, string> =
+      kind === 'sqlite'
+        ? { LLMGINE_API_DATA_DIR: await tempDir() }
+        : { LLMGINE_API_DATABASE_URL: (await emptyDatabase()).url };
+    const env = { ...data, LLMGINE_API_AUTH: 'required' };
+
+    const before = await doctor(env);
+    await runCli(['keys', 'create', '--name', 'me'], { env });
+    const after = await doctor(env);
+    const inConfiguration = await doctor({ ...env, LLMGINE_API_KEY: 'a-key-of-some-length' });
+
+    expect(before.code).toBe(1);
+    expect(before.of('access')[0]?.message).toContain('llmgine keys create');
+    expect([after.code, after.of('access')]).toEqual([0, []]);
+    expect(inConfiguration.of('access')).toEqual([]);
+  },
+);
+
 test('a server that has other data than this one is a warning: a start here would find the port taken', async () => {
   const { url } = await startApp();
   const { port } = new URL(url);

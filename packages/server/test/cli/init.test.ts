@@ -163,6 +163,23 @@ test('on a terminal it asks, with something to begin from', async () => {
   expect(await filesIn(join(folder, 'my-llmgine-project'))).toEqual(FILES);
 });
 
+test('what is typed is what is taken, not put behind what was proposed', async () => {
+  const folder = await tempDir();
+  const terminal = await openTerminal(['init'], { PWD: folder });
+
+  await terminal.shows('Where?');
+  terminal.type(`shop${KEYS.enter}`);
+  await terminal.shows('What is the package called?');
+  terminal.type(`web-shop${KEYS.enter}`);
+  await terminal.shows('With tests?');
+  terminal.type(KEYS.enter);
+  await terminal.shows('cd shop && npm install');
+
+  expect(await terminal.exited).toBe(0);
+  const made = JSON.parse(await readFile(join(folder, 'shop/package.json'), 'utf8'));
+  expect(made.name).toBe('web-shop');
+});
+
 test('Ctrl-C at a question writes nothing', async () => {
   const folder = await tempDir();
   const terminal = await openTerminal(['init'], { PWD: folder });

@@ -22,6 +22,7 @@ export interface Terminal {
   /** All that it has written, as it is. */
   readonly raw: string;
   readonly exited: Promise<number>;
+  signal(name: NodeJS.Signals): void;
 }
 
 /** The program in a terminal of its own, ended with the test. */
@@ -66,6 +67,7 @@ export async function openTerminal(
       return raw;
     },
     exited,
+    signal: (name) => pty.kill(name),
     shows: (wanted) =>
       new Promise((resolve, reject) => {
         const look = () => {

@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { APIConfig, type APIConfigOptions, ConfigError, type ConfigInput } from '../../config.ts';
 import { authWarnings, describeAuth } from '../../security/auth-mode.ts';
 import { databasePath, MEMORY, POSTGRES_URL } from '../../storage/open.ts';
+import { checkAccess } from './access.ts';
 import { type Check, type Finding, ok, problem, reasonOf, warning } from './check.ts';
 import { checkModels } from './model.ts';
 import { checkPort } from './port.ts';
 import { checkPostgres } from './postgres.ts';
-import { checkClock, checkDataFolder, checkSqlite, isInUse } from './sqlite.ts';
+import { checkClock, checkDataFolder, checkSqlite, hasSqliteKey, isInUse } from './sqlite.ts';
 
 export interface DoctorOptions {
   /** Settings over those of the environment and the file. */
@@ -28,15 +29,22 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Check, vo
   if (config === null) return;
   const { databaseUrl, databaseTimeout } = config.values;
   let isServed: boolean | null = null;
+  let hasKey: boolean | null = false;
   if (databaseUrl !== undefined && POSTGRES_URL.test(databaseUrl)) {
-    const { database, clock } = await checkPostgres(databaseUrl, Math.round(databaseTimeout * 1000));
-    yield { name: 'database', ...database };
-    yield { name: 'clock', ...clock };
+    const found = await checkPostgres(databaseUrl, Math.round(databaseTimeout * 1000));
+    yield { name: 'database', ...found.database };
+    yield { name: 'clock', ...found.clock };
+    hasKey = found.hasKey;
   } else {
     const path = databasePath(config.values);
     yield* embedded(path);
-    if (path !== MEMORY) isServed = isInUse(path);
+    if (path !== MEMORY) {
+      isServed = isInUse(path);
+      hasKey = hasSqliteKey(path, Date.now());
+    }
   }
+  const access = await checkAccess(config.values, hasKey);
+  if (access) yield { name: 'access', ...access };
   for (const finding of await checkModels(config, options)) yield { name: 'model', ...finding };
   yield { name: 'port', ...(await checkPort(config, isServed)) };
   yield { name: 'console', ...checkConsole() };

@@ -14,6 +14,8 @@ const MAX_SKEW_MS = 2000;
 export interface PostgresFindings {
   readonly database: Finding;
   readonly clock: Finding;
+  /** Whether there is a key that opens anything; null when that cannot be read. */
+  readonly hasKey: boolean | null;
 }
 
 /** Rejects never. */
@@ -36,6 +38,7 @@ export async function checkPostgres(url: string, timeoutMs: number): Promise<Pos
     return {
       database: judge(`${where}, Postgres ${facts.version}`, facts, names),
       clock: compareClocks(facts.now, Date.now()),
+      hasKey: facts.tables ? await hasKeyInUse(database) : false,
     };
   } catch (error) {
     return {
@@ -44,9 +47,23 @@ export async function checkPostgres(url: string, timeoutMs: number): Promise<Pos
         'correct LLMGINE_API_DATABASE_URL, start the database, or give its user the right to it',
       ),
       clock: ok(new Date().toISOString()),
+      hasKey: null,
     };
   } finally {
     await database?.close().catch(() => {});
+  }
+}
+
+async function hasKeyInUse({ sql: database }: Database): Promise<boolean | null> {
+  try {
+    const { rows } = await sql`
+      select 1 from keys where revoked_at is null
+        and (expires_at is null or expires_at > extract(epoch from clock_timestamp()) * 1000) limit 1
+    `.execute(database);
+    return rows.length > 0;
+  } catch {
+    // The tables may be older than keys.
+    return null;
   }
 }
 

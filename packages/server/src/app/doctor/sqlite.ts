@@ -77,6 +77,22 @@ export function checkClock(path: string, now: number): Finding {
   );
 }
 
+/** Whether there is a key that opens anything; null when that cannot be read. */
+export function hasSqliteKey(path: string, now: number): boolean | null {
+  if (!existsSync(path)) return false;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
+    const inUse = 'revoked_at is null and (expires_at is null or expires_at > ?)';
+    return database.prepare(`select 1 from keys where ${inUse} limit 1`).all(now).length > 0;
+  } catch {
+    // What is wrong with the database, another check says.
+    return null;
+  } finally {
+    if (database?.isOpen) database.close();
+  }
+}
+
 function newestWrite(path: string): number | null {
   let database: DatabaseSync | undefined;
   try {

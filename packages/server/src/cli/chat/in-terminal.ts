@@ -1,4 +1,5 @@
 /** A conversation with somebody who sits at a terminal. */
+import { constants } from 'node:os';
 import { LlmgineError, type RunHandle, type Session } from '@llmgine/client';
 import { parseCursor } from '@llmgine/protocol';
 import { EXIT } from '../exit.ts';
@@ -16,6 +17,8 @@ const PROMPT = '› ';
 /** Messages that are shown of a session that goes on. */
 const RECENT = 6;
 const MAX_LINE = 500;
+/** As shells say it of a program that SIGTERM has ended. */
+const TERMINATED = 128 + constants.signals.SIGTERM;
 
 export async function chatInTerminal(talk: Talk): Promise<number> {
   const input = new TerminalInput(process.stdin, process.stdout);
@@ -41,6 +44,8 @@ export class TerminalChat {
   readonly #leaving = Promise.withResolvers<number>();
   #isLeft = false;
   readonly #leave = () => this.#leaving.resolve(EXIT.CANCELLED);
+  /** Whoever ends the program from elsewhere gets the terminal back as it was. */
+  readonly #terminate = () => this.#leaving.resolve(TERMINATED);
 
   constructor(talk: Talk, input: TerminalInput) {
     this.talk = talk;
@@ -53,6 +58,7 @@ export class TerminalChat {
     this.#conversation = talk.conversation;
     this.#session = talk.client.session(talk.conversation.sessionId);
     this.#stopTelling = this.#tellState(this.#session);
+    process.once('SIGTERM', this.#terminate);
   }
 
   get conversation(): Conversation {
@@ -91,6 +97,7 @@ export class TerminalChat {
 
   close(): void {
     this.#isLeft = true;
+    process.off('SIGTERM', this.#terminate);
     this.#stopTelling();
     this.#session.close();
   }
