@@ -38,6 +38,11 @@ test('steps and tools are spans in their order, and what is not over goes on unt
   expect(total).toBe(910);
 });
 
+test('the end of a run is the end of what failed with it', () => {
+  const { spans } = measureRun([...EVENTS, event(960, 'run_finished', { status: 'failed' })], 'run');
+  expect(spans.at(-1)).toMatchObject({ kind: 'step', from: 910, to: 960, isOver: true });
+});
+
 test('of a run whose events are gone nothing is claimed', () => {
   expect(measureRun([], 'run')).toEqual({ spans: [], total: 0, firstTokenMs: null, tokensPerSecond: null });
 });

@@ -55,7 +55,7 @@ function FieldInput({ field, isFirst, value, error, onChange }: FieldInputProps)
             { value: 'false', label: 'No' },
           ]}
           value={text === '' ? null : text}
-          placeholder={placeholder || 'Default'}
+          placeholder={placeholder || (field.isRequired ? 'Choose' : 'Default')}
           clearable={!field.isRequired}
           onChange={(chosen) => onChange(chosen ?? '')}
         />
@@ -66,7 +66,7 @@ function FieldInput({ field, isFirst, value, error, onChange }: FieldInputProps)
           {...common}
           data={[...field.choices]}
           value={text === '' ? null : text}
-          placeholder={placeholder || 'Default'}
+          placeholder={placeholder || (field.isRequired ? 'Choose' : 'Default')}
           clearable={!field.isRequired}
           onChange={(chosen) => onChange(chosen ?? '')}
         />

@@ -5,6 +5,7 @@ import { Suspense, useEffect, useState } from 'react';
 import { ErrorBoundary } from 'react-error-boundary';
 import { Outlet, useLocation, useNavigate } from 'react-router';
 import { ErrorPanel } from '../../components/error-panel.tsx';
+import { useMay } from '../../lib/auth.ts';
 import { useShortcuts } from '../../lib/use-shortcuts.ts';
 import { NewSessionContext } from '../sessions/new-session-context.ts';
 import { NewSessionDialog } from '../sessions/new-session-dialog.tsx';
@@ -20,11 +21,12 @@ export function AppLayout() {
   const [creating, setCreating] = useState(false);
   const location = useLocation();
   const navigate = useNavigate();
+  const mayWrite = useMay('sessions:write');
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the page changes.
   useEffect(() => menuState.close(), [location.pathname]);
   useShortcuts({
     '?': helpState.open,
-    n: () => setCreating(true),
+    n: () => mayWrite && setCreating(true),
     '/': () => {
       const field = document.querySelector<HTMLInputElement>('[data-search]');
       if (field) field.focus();

@@ -9,16 +9,18 @@ import { contentOf, type Entry } from './entry.ts';
 export interface EntryDetailProps {
   readonly sessionId: string;
   readonly entry: Entry;
+  /** False where what is around it has one. */
+  readonly hasTitle: boolean;
 }
 
-export function EntryDetail({ sessionId, entry }: EntryDetailProps) {
+export function EntryDetail({ sessionId, entry, hasTitle }: EntryDetailProps) {
   const { credential } = useAuth();
   const place: Place = { origin: window.location.origin, sessionId, needsKey: credential !== 'none' };
   const content = contentOf(entry);
   const { curl, code } = snippets(place, entry, content);
   return (
     <Stack gap="sm">
-      <Title order={2}>{entry.type}</Title>
+      {hasTitle ? <Title order={2}>{entry.type}</Title> : null}
       <Group gap="xs">
         {curl === null ? null : <CopyButton text={curl} label="Copy as curl" />}
         {code === null ? null : <CopyButton text={code} label="Copy as client code" />}

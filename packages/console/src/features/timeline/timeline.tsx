@@ -51,7 +51,7 @@ export function Timeline({ sessionId, log }: TimelineProps) {
     [all],
   );
   const missed = held ? now.events.length - held.events.length : 0;
-  const detail = chosen ? <EntryDetail sessionId={sessionId} entry={chosen} /> : null;
+  const detail = chosen ? <EntryDetail sessionId={sessionId} entry={chosen} hasTitle={!isNarrow} /> : null;
   return (
     <div className={classes.timeline}>
       <div className={classes.filters}>
@@ -63,6 +63,7 @@ export function Timeline({ sessionId, log }: TimelineProps) {
           onChange={(value) => {
             setSource(value);
             setTypes([]);
+            setChosen(null);
             setRun(null);
           }}
         />

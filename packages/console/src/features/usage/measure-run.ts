@@ -89,6 +89,10 @@ export function measureRun(events: readonly SessionEvent[], runId: string): Meas
       case 'input_resolved':
         close(`person:${event.payload.request_id}`, at);
         break;
+      case 'run_finished':
+        // What failed or was stopped has no end of its own.
+        for (const key of [...open.keys()]) close(key, at);
+        break;
     }
   }
   for (const [key, span] of open) spans.push({ key, ...span, to: end, isOver: false });
