@@ -94,7 +94,11 @@ test('without a mouse: a session, a prompt, an approval, a stop, a fork', async 
   await tabTo(console, 'More actions');
   await page.keyboard.press('Enter');
   await page.getByRole('menuitem', { name: 'Fork' }).waitFor();
-  await page.keyboard.press('ArrowDown');
+  // The menu takes the focus when it has opened, and its last item leads to the first.
+  await eventually(async () => {
+    await page.keyboard.press('ArrowDown');
+    return console.focused();
+  }).toBe('Fork');
   await page.keyboard.press('Enter');
   await eventually(() => console.sessionId).not.toBe(parent);
 });
