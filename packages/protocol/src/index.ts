@@ -1,3 +1,4 @@
+export { AUDIT_ACTIONS, type AuditAction } from './audit.ts';
 export {
   AUTH_CREDENTIALS,
   type AuthCredential,

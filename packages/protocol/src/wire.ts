@@ -2,12 +2,14 @@
  * The protocol for those who only speak it: types of everything, and what is needed at run time without a schema library.
  * The server keeps the schemas; a client that trusts its server needs none.
  */
+
 export {
   ANSWER_OUTCOMES,
   ANSWERS,
   REQUEST_KINDS,
   REQUEST_OUTCOMES,
 } from './answers.ts';
+export { AUDIT_ACTIONS, type AuditAction } from './audit.ts';
 export { CLOSE_CODE_MEANINGS, CLOSE_CODES, type CloseCode } from './close-codes.ts';
 export { formatCursor, parseCursor } from './cursor.ts';
 export {

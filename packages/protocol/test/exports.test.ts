@@ -6,6 +6,7 @@ test('the public surface is this list', () => {
     'ANSWERS',
     'ANSWER_OUTCOMES',
     'AUDIO_TYPES',
+    'AUDIT_ACTIONS',
     'AUTH_CREDENTIALS',
     'ApiError',
     'BEARER_SUBPROTOCOL_PREFIX',

@@ -22,6 +22,7 @@ test('the wire entry is this list, the same things as in the whole', () => {
   expect(Object.keys(wire).sort()).toEqual([
     'ANSWERS',
     'ANSWER_OUTCOMES',
+    'AUDIT_ACTIONS',
     'ApiError',
     'BEARER_SUBPROTOCOL_PREFIX',
     'CLOSE_CODES',

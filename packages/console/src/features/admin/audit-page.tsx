@@ -1,3 +1,4 @@
+import { AUDIT_ACTIONS } from '@llmgine/protocol/wire';
 import { Button, Select, Skeleton, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconListDetails } from '@tabler/icons-react';
@@ -11,27 +12,6 @@ import classes from './admin.module.css';
 import { AdminOnly } from './admin-only.tsx';
 import { AuditHead } from './audit-head.tsx';
 import { AuditTable } from './audit-table.tsx';
-
-const ACTIONS = [
-  'auth.refused',
-  'login.succeeded',
-  'login.refused',
-  'logout',
-  'origin.refused',
-  'access.refused',
-  'key.created',
-  'key.changed',
-  'key.rotated',
-  'key.revoked',
-  'role.changed',
-  'ticket.issued',
-  'ticket.refused',
-  'limit.reached',
-  'source.blocked',
-  'source.unblocked',
-  'session.deleted',
-  'admin.stop',
-];
 
 export function AuditPage() {
   return (
@@ -67,7 +47,7 @@ function Audit() {
         <Select
           aria-label="Action"
           placeholder="All actions"
-          data={ACTIONS}
+          data={AUDIT_ACTIONS}
           value={action}
           onChange={setAction}
           searchable

@@ -1,6 +1,5 @@
-import { ApiError, jsonObjectSchema, timestampSchema } from '@llmgine/protocol';
+import { ApiError, AUDIT_ACTIONS, jsonObjectSchema, timestampSchema } from '@llmgine/protocol';
 import { z } from 'zod';
-import { AUDIT_ACTIONS } from '../../security/audit/event.ts';
 import { OPERATOR, type Principal } from '../../security/principal.ts';
 import type { Services } from '../../services.ts';
 import { decodePageCursor, encodePageCursor } from '../../sessions/page-cursor.ts';

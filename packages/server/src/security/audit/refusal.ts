@@ -1,6 +1,6 @@
-import { ApiError } from '@llmgine/protocol';
+import { ApiError, type AuditAction } from '@llmgine/protocol';
 import type { Principal } from '../principal.ts';
-import type { AuditAction, AuditEvent, AuditSource } from './event.ts';
+import type { AuditEvent, AuditSource } from './event.ts';
 
 export interface Refused {
   readonly source: AuditSource;

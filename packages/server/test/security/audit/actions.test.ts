@@ -1,14 +1,13 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AUDIT_ACTIONS } from '@llmgine/protocol';
 import { expect, test } from 'vitest';
-import { AUDIT_ACTIONS } from '../../../src/security/audit/event.ts';
 
 const SOURCE = join(import.meta.dirname, '../../../src');
-const LIST = 'security/audit/event.ts';
 const PAGE = join(import.meta.dirname, '../../../../../docs/operations/audit.md');
 
 test('every action that the audit log names is recorded by something', () => {
-  const files = globSync('**/*.ts', { cwd: SOURCE }).filter((file) => file !== LIST);
+  const files = globSync('**/*.ts', { cwd: SOURCE });
   const code = files.map((file) => readFileSync(join(SOURCE, file), 'utf8')).join('\n');
 
   expect(files.length).toBeGreaterThan(100);
