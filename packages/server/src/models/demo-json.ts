@@ -1,5 +1,6 @@
 /** The smallest value that fits a JSON Schema, for the schemas that people usually write. */
 import type { Json, JsonObject } from '@llmgine/protocol';
+import { isObject } from '../validation/is-object.ts';
 
 /** A schema may refer to itself, and ask for many of what asks for many. */
 const MAX_DEPTH = 20;
@@ -116,8 +117,4 @@ function listOf(value: Json | undefined): readonly Json[] {
 
 function numeric(value: Json | undefined): number | undefined {
   return typeof value === 'number' ? value : undefined;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '@llmgine/protocol';
+import { isObject } from '../validation/is-object.ts';
 
 /**
  * What a model reads of a tool's arguments, in the form that every provider takes: an object with properties. Providers
@@ -30,8 +31,4 @@ function propertiesOf(branches: readonly Json[]): JsonObject {
       return [name, others.length === 0 ? first : { anyOf: [first, ...others] }];
     }),
   );
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 /** The MCP servers that a configuration names. */
 import { readFileSync } from 'node:fs';
 import type { APIConfig, ConfigError } from '../../config.ts';
+import { isObject } from '../../validation/is-object.ts';
 import { groupPrefix } from '../group-names.ts';
 import { type McpServerConfig, readEntry } from './server-config.ts';
 
@@ -87,8 +88,4 @@ function serversOf(text: string): Readonly<Record<string, unknown>> | undefined 
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
