@@ -1,11 +1,12 @@
 import { AUDIT_ACTIONS } from '@llmgine/protocol/wire';
-import { Button, Select, Skeleton, TextInput } from '@mantine/core';
+import { Select, Skeleton, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconListDetails } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { ErrorPanel } from '../../components/error-panel.tsx';
+import { LoadMore } from '../../components/load-more.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { client } from '../../lib/client.ts';
 import classes from './admin.module.css';
@@ -69,15 +70,7 @@ function Audit() {
         </EmptyState>
       ) : null}
       {entries.length > 0 ? <AuditTable entries={entries} /> : null}
-      {pages.hasNextPage ? (
-        <Button
-          variant="subtle"
-          loading={pages.isFetchingNextPage}
-          onClick={() => void pages.fetchNextPage()}
-        >
-          Load more
-        </Button>
-      ) : null}
+      <LoadMore pages={pages} />
     </div>
   );
 }

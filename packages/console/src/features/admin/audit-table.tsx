@@ -10,7 +10,7 @@ export function AuditTable({ entries }: { readonly entries: readonly AuditEntry[
   const [open, setOpen] = useState<number | null>(null);
   return (
     <div className={classes.wide}>
-      <table className={classes.table}>
+      <table className={`table ${classes.table}`}>
         <thead>
           <tr>
             <th>No.</th>

@@ -17,7 +17,7 @@ export interface KeyTableProps {
 export function KeyTable({ keys, onIssued }: KeyTableProps) {
   return (
     <div className={classes.wide}>
-      <table className={classes.table}>
+      <table className={`table ${classes.table}`}>
         <thead>
           <tr>
             <th>Name</th>

@@ -5,6 +5,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { ErrorPanel } from '../../components/error-panel.tsx';
+import { LoadMore } from '../../components/load-more.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { client } from '../../lib/client.ts';
 import classes from './admin.module.css';
@@ -49,15 +50,7 @@ function Keys() {
         </EmptyState>
       ) : null}
       {keys.length > 0 ? <KeyTable keys={keys} onIssued={setIssued} /> : null}
-      {pages.hasNextPage ? (
-        <Button
-          variant="subtle"
-          loading={pages.isFetchingNextPage}
-          onClick={() => void pages.fetchNextPage()}
-        >
-          Load more
-        </Button>
-      ) : null}
+      <LoadMore pages={pages} />
       <NewKeyDialog opened={creating} onClose={() => setCreating(false)} onIssued={setIssued} />
       <IssuedKeyDialog issued={issued} onClose={() => setIssued(null)} />
     </div>

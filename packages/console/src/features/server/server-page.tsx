@@ -2,6 +2,7 @@ import { Skeleton, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { ErrorPanel } from '../../components/error-panel.tsx';
+import { Facts } from '../../components/facts.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { StatusBadge } from '../../components/status-badge.tsx';
 import { client } from '../../lib/client.ts';
@@ -21,6 +22,7 @@ export function ServerPage() {
       <div className={classes.grid}>
         <Panel title="Health">
           <Facts
+            className={classes.facts}
             facts={[
               ['Answers', <Checked key="h" error={health.error} isGood={health.isSuccess} good="healthy" />],
               ['Ready', <Checked key="r" error={ready.error} isGood={ready.isSuccess} good="ready" />],
@@ -43,6 +45,7 @@ function Details({ info }: { readonly info: Info }) {
     <>
       <Panel title="Versions and models">
         <Facts
+          className={classes.facts}
           facts={[
             ['Server', info.server_version],
             ['Protocol', info.protocol_version],
@@ -55,6 +58,7 @@ function Details({ info }: { readonly info: Info }) {
       </Panel>
       <Panel title="Limits">
         <Facts
+          className={classes.facts}
           facts={[
             ['Message', bytes(limits.max_message_size)],
             ['Body of a REST call', bytes(limits.max_body_size)],
@@ -78,6 +82,7 @@ function Details({ info }: { readonly info: Info }) {
           <p className="muted">None is configured.</p>
         ) : (
           <Facts
+            className={classes.facts}
             facts={info.mcp_servers.map(({ name, status, tools }) => [
               name,
               <span key={name} className={classes.state}>
@@ -117,19 +122,6 @@ function Panel({ title, children }: { readonly title: string; readonly children:
       <Title order={2}>{title}</Title>
       {children}
     </section>
-  );
-}
-
-function Facts({ facts }: { readonly facts: readonly (readonly [string, ReactNode])[] }) {
-  return (
-    <dl className={classes.facts}>
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

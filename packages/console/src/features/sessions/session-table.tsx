@@ -15,7 +15,7 @@ export function SessionTable({ sessions }: { readonly sessions: readonly Session
   const hasCost = sessions.some((session) => session.usage?.cost !== undefined);
   const mayDelete = useMay('sessions:write');
   return (
-    <table className={classes.table}>
+    <table className={`table ${classes.table}`}>
       <thead>
         <tr>
           <th>Session</th>

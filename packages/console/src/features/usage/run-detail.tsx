@@ -1,5 +1,6 @@
 import { Title } from '@mantine/core';
 import { useMemo } from 'react';
+import { Facts } from '../../components/facts.tsx';
 import { count, duration, shortId } from '../../lib/format.ts';
 import type { Run, SessionEvent } from '../../lib/protocol.ts';
 import { measureRun, type Span } from './measure-run.ts';
@@ -32,14 +33,7 @@ export function RunDetail({ run, events }: RunDetailProps) {
       <Title order={2}>
         Run <span className="mono">{shortId(run.run_id)}</span>
       </Title>
-      <dl className={classes.facts}>
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts className={classes.facts} facts={facts} />
       {run.error ? (
         <p>
           {run.error.message} <span className="mono muted">{run.error.code}</span>

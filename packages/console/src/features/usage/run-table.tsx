@@ -14,7 +14,7 @@ export interface RunTableProps {
 export function RunTable({ runs, chosen, onChoose }: RunTableProps) {
   const hasCost = runs.some(({ usage }) => usage?.cost !== undefined);
   return (
-    <table className={classes.table}>
+    <table className={`table ${classes.table}`}>
       <thead>
         <tr>
           <th>Run</th>

@@ -1,9 +1,10 @@
-import { Button, Skeleton } from '@mantine/core';
+import { Skeleton } from '@mantine/core';
 import { IconChartBar } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { ErrorPanel } from '../../components/error-panel.tsx';
+import { LoadMore } from '../../components/load-more.tsx';
 import { client } from '../../lib/client.ts';
 import { loadEarlier } from '../timeline/load-earlier.ts';
 import type { SessionLog } from '../timeline/session-log.ts';
@@ -61,15 +62,7 @@ export function RunsTab({ sessionId, log, running }: RunsTabProps) {
         </Suspense>
         <RunDetail run={run} events={events} />
         <RunTable runs={runs} chosen={run.run_id} onChoose={setChosen} />
-        {pages.hasNextPage ? (
-          <Button
-            variant="subtle"
-            loading={pages.isFetchingNextPage}
-            onClick={() => void pages.fetchNextPage()}
-          >
-            Load more
-          </Button>
-        ) : null}
+        <LoadMore pages={pages} />
       </div>
     </div>
   );
