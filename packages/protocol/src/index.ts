@@ -1,4 +1,12 @@
-export { AUDIT_ACTIONS, type AuditAction } from './audit.ts';
+export {
+  type AuditEntry,
+  auditEntrySchema,
+  auditHeadSchema,
+  auditPageSchema,
+  type ListAuditQuery,
+  listAuditQuerySchema,
+} from './audit.ts';
+export { AUDIT_ACTIONS, type AuditAction } from './audit-actions.ts';
 export {
   AUTH_CREDENTIALS,
   type AuthCredential,
@@ -98,6 +106,18 @@ export {
   type ServerFrameData,
   type ServerFrameType,
 } from './frames/server.ts';
+export {
+  type IssuedKey,
+  issuedKeySchema,
+  type KeyChangesInput,
+  type KeyView,
+  keyChangesSchema,
+  keySchema,
+  type NewKeyInput,
+  newKeySchema,
+  type RotationInput,
+  rotationSchema,
+} from './keys.ts';
 export { type Limits, limitsSchema } from './limits.ts';
 export {
   appendText,
@@ -110,6 +130,7 @@ export {
   messageSchema,
   messageText,
 } from './messages.ts';
+export { PERMISSIONS, type Permission, ROLES, type Role } from './permissions.ts';
 export {
   ANSWER_OUTCOMES,
   ANSWERS,

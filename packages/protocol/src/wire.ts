@@ -9,7 +9,7 @@ export {
   REQUEST_KINDS,
   REQUEST_OUTCOMES,
 } from './answers.ts';
-export { AUDIT_ACTIONS, type AuditAction } from './audit.ts';
+export { AUDIT_ACTIONS, type AuditAction } from './audit-actions.ts';
 export { CLOSE_CODE_MEANINGS, CLOSE_CODES, type CloseCode } from './close-codes.ts';
 export { formatCursor, parseCursor } from './cursor.ts';
 export {

@@ -1,13 +1,16 @@
 /** Types of REST bodies that have no name of their own in the protocol. */
 import type {
+  AuditEntry,
   cancelRunResponseSchema,
   commandPendingSchema,
   createSessionResponseSchema,
   engineDetailSchema,
   engineTypesResponseSchema,
   eventPageSchema,
-  JsonObject,
+  IssuedKey,
+  KeyView,
   messagePageSchema,
+  NewKeyInput,
   requestPageSchema,
   runPageSchema,
   SessionEvent,
@@ -38,48 +41,8 @@ export interface ListSessionsOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-export interface NewKey {
-  /** For people: what the key is for. */
-  readonly name: string;
-  /** Default `user`. */
-  readonly role?: string;
-  readonly scopes?: readonly string[] | null;
-  readonly tenant_id?: string;
-  readonly principal_id?: string;
-  readonly expires_at?: string | null;
-}
-
-export interface ApiKey {
-  readonly id: string;
-  readonly name: string;
-  readonly tenant_id: string;
-  readonly principal_id: string;
-  readonly role: string;
-  readonly scopes: string[] | null;
-  readonly created_at: string;
-  readonly expires_at: string | null;
-  readonly last_used_at: string | null;
-  readonly revoked_at: string | null;
-  readonly successor_id: string | null;
-  readonly status: 'active' | 'expired' | 'revoked';
-}
+export type NewKey = NewKeyInput;
+export type ApiKey = KeyView;
 /** `key` is shown this once. */
-export type IssuedApiKey = ApiKey & { readonly key: string };
-
-export interface AuditEntry {
-  readonly number: number;
-  readonly id: string;
-  readonly at: string;
-  readonly action: string;
-  readonly outcome: string;
-  readonly count?: number;
-  readonly last_at?: string;
-  readonly principal: { readonly id: string; readonly tenant_id: string } | null;
-  readonly credential: { readonly kind: string; readonly id: string | null } | null;
-  readonly target: { readonly kind: string; readonly id: string } | null;
-  readonly address: string | null;
-  readonly transport: string;
-  readonly request_id: string | null;
-  readonly details: JsonObject;
-  readonly hash: string;
-}
+export type IssuedApiKey = IssuedKey;
+export type { AuditEntry };

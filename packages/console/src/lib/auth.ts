@@ -1,5 +1,6 @@
 import type { AuthSession } from '@llmgine/client';
 import { createContext, useContext } from 'react';
+import type { Permission } from './protocol.ts';
 
 export const AuthContext = createContext<AuthSession | null>(null);
 
@@ -11,7 +12,9 @@ export function useAuth(): AuthSession {
 }
 
 /** What the role and the scopes of the caller allow, as far as the page can tell; the server decides. */
-export function useMay(permission: 'sessions:write' | 'runs:write' | 'requests:answer' | 'admin'): boolean {
+export function useMay(
+  permission: Extract<Permission, 'sessions:write' | 'runs:write' | 'requests:answer' | 'admin'>,
+): boolean {
   const { role, scopes } = useAuth();
   const ofRole = role === 'admin' || (role === 'user' && permission !== 'admin');
   return ofRole && (scopes === null || scopes.includes(permission));

@@ -1,8 +1,8 @@
+import type { IssuedKey, KeyChangesInput, KeyView, NewKeyInput } from '@llmgine/protocol';
 import type { APIConfig } from '../config.ts';
 import { createLogger } from '../observability/logging.ts';
 import { AuditLog } from '../security/audit/log.ts';
 import { type KeyAction, keyEvent } from '../security/keys/audit-event.ts';
-import type { IssuedKey, KeyChangesInput, KeyView, NewKeyInput } from '../security/keys/schemas.ts';
 import { KeyService } from '../security/keys/service.ts';
 import { LOCAL_OPERATOR } from '../security/principal.ts';
 import { type OpenKeys, openKeys } from '../storage/open-keys.ts';

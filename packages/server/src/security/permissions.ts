@@ -1,23 +1,9 @@
 /** What a principal may do: each route and each message type asks for one permission. */
-import { ApiError } from '@llmgine/protocol';
+import { ApiError, PERMISSIONS, type Permission, type Role } from '@llmgine/protocol';
+
 import type { Principal } from './principal.ts';
 
-export const PERMISSIONS = [
-  /** What the server is and can do: `/api/info`, engines, documents. */
-  'info:read',
-  /** Sessions and all that is in them. */
-  'sessions:read',
-  /** Make, link, publish in, upload to and delete sessions. */
-  'sessions:write',
-  /** Give commands, and cancel them. */
-  'runs:write',
-  /** Answer what runs ask people, and execute the tools of clients. */
-  'requests:answer',
-  'metrics:read',
-  /** Keys, the audit log, and stopping everything. */
-  'admin',
-] as const;
-export type Permission = (typeof PERMISSIONS)[number];
+export { PERMISSIONS, type Permission, ROLES, type Role } from '@llmgine/protocol';
 
 /** What is added to the server asks for it where it names nothing: nobody knows what it does. */
 export const CUSTOM_PERMISSION: Permission = 'sessions:write';
@@ -25,9 +11,6 @@ export const CUSTOM_PERMISSION: Permission = 'sessions:write';
 export function isPermission(value: unknown): value is Permission {
   return (PERMISSIONS as readonly unknown[]).includes(value);
 }
-
-export const ROLES = ['admin', 'user', 'viewer'] as const;
-export type Role = (typeof ROLES)[number];
 
 const OF_VIEWERS: readonly Permission[] = ['info:read', 'sessions:read'];
 const OF_ROLES: Readonly<Record<Role, ReadonlySet<Permission>>> = {

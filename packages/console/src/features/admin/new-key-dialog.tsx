@@ -5,9 +5,10 @@ import { useState } from 'react';
 import { ErrorPanel } from '../../components/error-panel.tsx';
 import { client } from '../../lib/client.ts';
 import { fieldErrors } from '../../lib/errors.ts';
+import type { Role } from '../../lib/protocol.ts';
 import { refreshKeys } from './keys-key.ts';
 
-const ROLES = [
+const ROLES: readonly { readonly value: Role; readonly label: string }[] = [
   { value: 'viewer', label: 'Viewer: reads' },
   { value: 'user', label: 'User: reads and writes' },
   { value: 'admin', label: 'Admin: everything' },
@@ -36,7 +37,7 @@ export function NewKeyDialog({ opened, onClose, onIssued }: NewKeyDialogProps) {
 
 function NewKeyForm({ onClose, onIssued }: Omit<NewKeyDialogProps, 'opened'>) {
   const [name, setName] = useState('');
-  const [role, setRole] = useState('user');
+  const [role, setRole] = useState<Role>('user');
   const [days, setDays] = useState('');
   const [principal, setPrincipal] = useState('');
   const create = useMutation({
@@ -78,7 +79,7 @@ function NewKeyForm({ onClose, onIssued }: Omit<NewKeyDialogProps, 'opened'>) {
           value={role}
           allowDeselect={false}
           error={errors.role}
-          onChange={(value) => setRole(value ?? 'user')}
+          onChange={(value) => setRole(ROLES.find((one) => one.value === value)?.value ?? 'user')}
         />
         <Select
           label="Expires"

@@ -1,5 +1,11 @@
-import { ApiError, AUDIT_ACTIONS, jsonObjectSchema, timestampSchema } from '@llmgine/protocol';
-import { z } from 'zod';
+import {
+  ApiError,
+  type AuditEntry,
+  auditHeadSchema,
+  auditPageSchema,
+  type ListAuditQuery,
+  listAuditQuerySchema,
+} from '@llmgine/protocol';
 import { OPERATOR, type Principal } from '../../security/principal.ts';
 import type { Services } from '../../services.ts';
 import { decodePageCursor, encodePageCursor } from '../../sessions/page-cursor.ts';
@@ -10,50 +16,6 @@ import type { HttpApp } from '../types.ts';
 const CURSOR = 'audit';
 const ADMIN = { permission: 'admin' } as const;
 
-const querySchema = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(50),
-  cursor: z.string().optional().meta({ description: '`next` of the page before' }),
-  action: z.enum(AUDIT_ACTIONS).optional(),
-  principal_id: z.string().min(1).max(500).optional(),
-  from: timestampSchema.optional().meta({ description: 'inclusive' }),
-  until: timestampSchema.optional().meta({ description: 'exclusive' }),
-});
-
-const headSchema = z
-  .object({
-    number: z.int().nonnegative().meta({ description: '0: there is no entry' }),
-    hash: z.string().meta({ description: 'SHA-256 in hexadecimal; keep it elsewhere to find a cut log' }),
-  })
-  .meta({ id: 'AuditHead' });
-
-const entrySchema = z
-  .object({
-    number: z.int().positive(),
-    id: z.string(),
-    at: timestampSchema,
-    action: z.string(),
-    outcome: z.string(),
-    count: z.int().positive().optional().meta({ description: 'how often it happened, until `last_at`' }),
-    last_at: timestampSchema.optional(),
-    principal: z.object({ id: z.string(), tenant_id: z.string() }).nullable(),
-    credential: z.object({ kind: z.string(), id: z.string().nullable() }).nullable(),
-    target: z.object({ kind: z.string(), id: z.string() }).nullable(),
-    address: z.string().nullable(),
-    transport: z.string(),
-    request_id: z.string().nullable(),
-    details: jsonObjectSchema,
-    hash: z.string(),
-  })
-  .meta({ id: 'AuditEntry' });
-type Entry = z.infer<typeof entrySchema>;
-
-const pageSchema = z
-  .object({
-    entries: z.array(entrySchema).meta({ description: 'newest first' }),
-    next: z.string().nullable(),
-  })
-  .meta({ id: 'AuditPage' });
-
 export function registerAdminAudit(app: HttpApp, { storage }: Services): void {
   app.get(
     '/api/admin/audit',
@@ -63,8 +25,8 @@ export function registerAdminAudit(app: HttpApp, { storage }: Services): void {
         operationId: 'listAudit',
         tags: ['admin'],
         summary: 'The audit log, newest first',
-        querystring: querySchema,
-        response: { 200: pageSchema, ...problems('FORBIDDEN', 'INVALID_CURSOR', 'VALIDATION_ERROR') },
+        querystring: listAuditQuerySchema,
+        response: { 200: auditPageSchema, ...problems('FORBIDDEN', 'INVALID_CURSOR', 'VALIDATION_ERROR') },
       },
     },
     async ({ principal, query }) => {
@@ -88,7 +50,7 @@ export function registerAdminAudit(app: HttpApp, { storage }: Services): void {
         operationId: 'getAuditHead',
         tags: ['admin'],
         summary: 'The newest entry of the audit log, by which a cut log can be found out',
-        response: { 200: headSchema, ...problems('FORBIDDEN') },
+        response: { 200: auditHeadSchema, ...problems('FORBIDDEN') },
       },
     },
     async ({ principal }) => {
@@ -104,7 +66,7 @@ function assertReader(principal: Principal): void {
   throw new ApiError('FORBIDDEN', "The audit log is for the admins of the server's own tenant");
 }
 
-function toFilter(query: z.infer<typeof querySchema>): Omit<AuditQuery, 'limit'> {
+function toFilter(query: ListAuditQuery): Omit<AuditQuery, 'limit'> {
   const before = decodePageCursor(CURSOR, query.cursor);
   return {
     ...(before === undefined ? {} : { before }),
@@ -115,6 +77,6 @@ function toFilter(query: z.infer<typeof querySchema>): Omit<AuditQuery, 'limit'>
   };
 }
 
-function toEntry({ entry, hash }: AuditRow): Entry {
-  return { ...(JSON.parse(entry) as Omit<Entry, 'hash'>), hash };
+function toEntry({ entry, hash }: AuditRow): AuditEntry {
+  return { ...(JSON.parse(entry) as Omit<AuditEntry, 'hash'>), hash };
 }

@@ -1,13 +1,13 @@
-import type { FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { type KeyAction, type KeyDeed, keyEvent } from '../../security/keys/audit-event.ts';
 import {
   issuedKeySchema,
   keyChangesSchema,
   keySchema,
   newKeySchema,
   rotationSchema,
-} from '../../security/keys/schemas.ts';
+} from '@llmgine/protocol';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type KeyAction, type KeyDeed, keyEvent } from '../../security/keys/audit-event.ts';
 import type { Services } from '../../services.ts';
 import { decodePageCursor, encodePageCursor } from '../../sessions/page-cursor.ts';
 import { auditSource } from '../audit.ts';

@@ -1,6 +1,6 @@
+import type { KeyView } from '@llmgine/protocol';
 import type { AuditEvent, AuditSource } from '../audit/event.ts';
 import type { Principal } from '../principal.ts';
-import type { KeyView } from './schemas.ts';
 
 export type KeyAction = 'create' | 'change' | 'rotate' | 'revoke';
 

@@ -1,5 +1,5 @@
 import type { KeyRow } from '../../storage/keys.ts';
-import { PERMISSIONS, type Permission, ROLES } from '../permissions.ts';
+import { isPermission, ROLES } from '../permissions.ts';
 import type { Principal } from '../principal.ts';
 
 /** Whether the key opens anything at this time. */
@@ -28,8 +28,4 @@ export function toPrincipal(row: KeyRow): Principal | null {
       credential: { kind: 'key', id: row.keyId, expiresAt: row.expiresAt },
     }
   );
-}
-
-function isPermission(text: string): text is Permission {
-  return (PERMISSIONS as readonly string[]).includes(text);
 }

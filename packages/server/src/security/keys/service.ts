@@ -1,12 +1,5 @@
-import { ApiError } from '@llmgine/protocol';
-import type { KeyRow, KeyStorage } from '../../storage/keys.ts';
-import { parseWith } from '../../validation.ts';
-import { LAST_MOMENT } from '../last-moment.ts';
-import { demand, may, PERMISSIONS } from '../permissions.ts';
-import { OPERATOR, type Principal } from '../principal.ts';
-import { type FreshKey, makeKey, randomText } from './format.ts';
-import { isInUse, rightsOf } from './key-principal.ts';
 import {
+  ApiError,
   type IssuedKey,
   type KeyChangesInput,
   type KeyView,
@@ -15,7 +8,14 @@ import {
   newKeySchema,
   type RotationInput,
   rotationSchema,
-} from './schemas.ts';
+} from '@llmgine/protocol';
+import type { KeyRow, KeyStorage } from '../../storage/keys.ts';
+import { parseWith } from '../../validation.ts';
+import { LAST_MOMENT } from '../last-moment.ts';
+import { demand, may, PERMISSIONS } from '../permissions.ts';
+import { OPERATOR, type Principal } from '../principal.ts';
+import { type FreshKey, makeKey, randomText } from './format.ts';
+import { isInUse, rightsOf } from './key-principal.ts';
 
 /** Who belongs to it manages the keys of all tenants. */
 const { tenantId: MAIN_TENANT } = OPERATOR;

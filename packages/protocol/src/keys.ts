@@ -1,10 +1,10 @@
 /** What people say about keys, and what they are told. */
-import { timestampSchema } from '@llmgine/protocol';
 import { z } from 'zod';
-import { PERMISSIONS, ROLES } from '../permissions.ts';
+import { timestampSchema } from './common.ts';
+import { PERMISSIONS, ROLES } from './permissions.ts';
 
 /** In seconds; of `rotate`. */
-export const DEFAULT_GRACE = 86_400;
+const DEFAULT_GRACE = 86_400;
 const MAX_GRACE = 30 * 86_400;
 
 /** Without a colon, so that nobody is taken for a principal of another kind of credential. */
