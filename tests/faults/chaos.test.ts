@@ -7,12 +7,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../helpers/app.ts';
-import { startTestModels } from '../helpers/model-app.ts';
 import { testDatabase } from '../helpers/postgres.ts';
-import { call } from '../helpers/rest.ts';
 import { check } from './checker.ts';
-import { FaultyServer } from './child.ts';
-import { EXECUTIONS_FILE, readExecutions, TOOL_DELAY } from './executions.ts';
+import { readExecutions } from './executions.ts';
+import { startFaultySession } from './faulty-session.ts';
 import { type FinalLog, finalLog } from './final-log.ts';
 import { History } from './history.ts';
 import { keepOnFailure } from './keep.ts';
@@ -20,16 +18,12 @@ import { randomMoment, somethingIsAsked } from './moments.ts';
 import { chaosRandom, chaosRounds, type Random } from './random.ts';
 import { ReconnectingClient } from './reconnecting-client.ts';
 import { Respondent } from './respondent.ts';
-import { startProxy } from './tcp-proxy.ts';
-import { toolConversation } from './tool-conversation.ts';
 
 /** On each storage. */
 const ROUNDS = chaosRounds(10);
 const CLIENTS = ['anna', 'ben', 'cleo'];
 /** Where a server is killed: anywhere in what a round does, and sometimes after it. */
 const MOMENT = { events: 120, ms: 400 };
-/** Of the models: a run takes long enough to be hit. */
-const SPEED = { slice: 100, bytesPerSecond: 90_000 };
 /** Between the clients and the server. */
 const DISTANCE = { latencyMs: 5, jitterMs: 15 };
 /** Milliseconds that people think at most. */
@@ -37,7 +31,6 @@ const THINKING = 60;
 /** After something was asked: on the way of its run into the park, and in it. */
 const PARKING = { events: 20, ms: 60 };
 const NOTES = 6;
-const TOOLS = ['count', 'count_idempotent', 'count_approved', 'count_client'];
 
 interface TestStorage {
   readonly env: Record<string, string>;
@@ -125,25 +118,9 @@ describe.each(STORAGES)('on %s', (name, startStorage) => {
 });
 
 async function startConversation(storage: TestStorage, history: History, random: Random) {
-  const models = await startTestModels();
-  models.respond = toolConversation;
-  const { hostname, port } = new URL(models.baseUrl);
-  const proxy = await startProxy({ host: hostname, port: Number(port) }, random.fork());
-  proxy.set(SPEED, 'toClient');
-  const executions = join(await tempDir(), 'executions.jsonl');
-  const server = await FaultyServer.start({
-    ...storage.env,
-    LLMGINE_API_MODEL: 'openai-compatible:x',
-    OPENAI_BASE_URL: `${proxy.url()}/v1`,
-    [EXECUTIONS_FILE]: executions,
-    [TOOL_DELAY]: '20',
-  });
-  const body = { engine_type: 'ToolChatEngine', engine_config: { tools: TOOLS } };
-  const made = history.invoke({ kind: 'create_session', client: 'test', session: null, id: 'session', body });
-  const session = (await call('POST', `${server.url}/api/sessions`, body)).body.session_id as string;
-  made.ok({ session_id: session });
-  const network = await startProxy({ host: '127.0.0.1', port: server.port }, random.fork());
-  network.set(DISTANCE);
+  const { env } = storage;
+  const faulty = await startFaultySession({ history, random, env, distance: DISTANCE });
+  const { network, session } = faulty;
   const url = () => `${network.url('ws')}/api/sessions/${session}/ws`;
   const people = CLIENTS.map(() => {
     const restUrl = () => `${network.url()}/api/sessions/${session}`;
@@ -155,7 +132,7 @@ async function startConversation(storage: TestStorage, history: History, random:
       return ReconnectingClient.start({ name, session, url, history, random: random.fork(), onRequest });
     }),
   );
-  return { server, network, session, clients, people, executions };
+  return { ...faulty, clients, people };
 }
 
 /** A prompt and events meanwhile; sometimes the client loses its connection, or changes its mind. */

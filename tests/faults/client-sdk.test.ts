@@ -2,33 +2,27 @@
  * The client of the SDK on a network that is cut again and again, and a server that is killed now and then.
  * `CHAOS_SEED` and `CHAOS_ROUNDS`: see random.ts.
  */
-import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import type { SessionEvent } from '@llmgine/protocol';
 import { expect, test } from 'vitest';
 import { tempDir } from '../helpers/app.ts';
-import { startTestModels } from '../helpers/model-app.ts';
-import { call } from '../helpers/rest.ts';
 import { check } from './checker.ts';
-import { FaultyServer } from './child.ts';
-import { EXECUTIONS_FILE, readExecutions, TOOL_DELAY } from './executions.ts';
+import { readExecutions } from './executions.ts';
 import { isDelta } from './facts.ts';
+import { startFaultySession } from './faulty-session.ts';
 import { type FinalLog, finalLog } from './final-log.ts';
 import { History } from './history.ts';
 import { keepOnFailure } from './keep.ts';
 import { randomMoment } from './moments.ts';
 import { chaosRandom, chaosRounds, type Random } from './random.ts';
 import { SdkClient } from './sdk-client.ts';
-import { startProxy, type TcpProxy } from './tcp-proxy.ts';
-import { toolConversation } from './tool-conversation.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
 
 const ROUNDS = chaosRounds(4);
 const CLIENTS = ['anna', 'ben'];
 const MOMENT = { events: 60, ms: 150 };
-const SPEED = { slice: 100, bytesPerSecond: 90_000 };
 const DISTANCE = { latencyMs: 2, jitterMs: 6 };
 const NOTES = 4;
-const TOOLS = ['count', 'count_idempotent', 'count_approved', 'count_client'];
 
 test(
   'random cuts, silences and restarts show in nothing that the client of the SDK says: no event is missed or seen twice, and nothing is done twice',
@@ -72,30 +66,14 @@ test(
 );
 
 async function startConversation(history: History, random: Random) {
-  const models = await startTestModels();
-  models.respond = toolConversation;
-  const { hostname, port } = new URL(models.baseUrl);
-  const proxy = await startProxy({ host: hostname, port: Number(port) }, random.fork());
-  proxy.set(SPEED, 'toClient');
-  const executions = join(await tempDir(), 'executions.jsonl');
-  const server = await FaultyServer.start({
-    LLMGINE_API_DATA_DIR: await tempDir(),
-    LLMGINE_API_MODEL: 'openai-compatible:x',
-    OPENAI_BASE_URL: `${proxy.url()}/v1`,
-    [EXECUTIONS_FILE]: executions,
-    [TOOL_DELAY]: '20',
-  });
-  const body = { engine_type: 'ToolChatEngine', engine_config: { tools: TOOLS } };
-  const made = history.invoke({ kind: 'create_session', client: 'test', session: null, id: 'session', body });
-  const session = (await call('POST', `${server.url}/api/sessions`, body)).body.session_id as string;
-  made.ok({ session_id: session });
-  const network = await startProxy({ host: '127.0.0.1', port: server.port }, random.fork());
-  network.set(DISTANCE);
+  const env = { LLMGINE_API_DATA_DIR: await tempDir() };
+  const faulty = await startFaultySession({ history, random, env, distance: DISTANCE });
+  const { network, session } = faulty;
   const clients = CLIENTS.map(
     (name) => new SdkClient({ name, session, url: network.url(), history, random: random.fork() }),
   );
   await Promise.all(clients.map(({ session: own }) => own.connect()));
-  return { server, network, session, clients, executions };
+  return { ...faulty, clients };
 }
 
 /** One of the things that networks do. */
