@@ -1,5 +1,8 @@
 /** Calls over HTTP: what they send, what their errors say, and which of them are sent again. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { LlmgineError } from '@llmgine/client';
 import { expect, test } from 'vitest';
 import { startApp } from '../../../tests/helpers/app.ts';
@@ -88,6 +91,25 @@ test('a session is forked, exported and imported', async () => {
     const copy = await client.sessions.import(body);
     expect(texts(await client.sessions.messages(copy.session_id))).toEqual(texts({ messages }));
   }
+});
+
+test('an export that nobody reads yet is whole after a collection of garbage', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { client } = await answering((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/jsonl' }).end('all of it');
+  });
+  const lines = await client.sessions.export('a session');
+
+  // What is collected is told to those who wait for that a few turns later.
+  for (let turn = 0; turn < 20; turn++) {
+    collect();
+    await nextTurn();
+  }
+
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of lines) chunks.push(chunk);
+  expect(Buffer.concat(chunks).toString()).toBe('all of it');
 });
 
 test('what admins do', async () => {

@@ -24,6 +24,9 @@ export interface PageOptions extends CallOptions {
   readonly limit?: number;
 }
 
+/** Node cancels the stream of a response that is collected as garbage, though somebody is about to read it. */
+const RESPONSES = new WeakMap<ReadableStream, Response>();
+
 /** The sessions of the caller. Every method rejects with `LlmgineError`. */
 export class Sessions {
   readonly #transport: Transport;
@@ -78,7 +81,9 @@ export class Sessions {
     const headers = { accept: 'application/jsonl, application/problem+json' };
     const path = `${sessionPath(sessionId)}/export`;
     const response = await this.#transport.response('GET', path, { ...options, headers });
-    return response.body ?? new Blob([]).stream();
+    const stream = response.body ?? new Blob([]).stream();
+    RESPONSES.set(stream, response);
+    return stream;
   }
 
   /** A new session from what `export` gave. */
