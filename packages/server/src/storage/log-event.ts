@@ -1,4 +1,5 @@
 import { formatCursor } from '@llmgine/protocol';
+import { textFrame } from '../text-frame.ts';
 import type { Replaced } from './types.ts';
 
 /**
@@ -48,9 +49,9 @@ export class LogEvent {
     return this.#data;
   }
 
-  /** The `event` frame, as the bytes of a text message. */
+  /** The `event` frame, as it goes over a WebSocket. */
   get frame(): Buffer {
-    this.#frame ??= Buffer.from(`{"type":"event","data":${this.data}}`);
+    this.#frame ??= textFrame(`{"type":"event","data":${this.data}}`);
     return this.#frame;
   }
 }

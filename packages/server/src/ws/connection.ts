@@ -10,6 +10,7 @@ import { may } from '../security/permissions.ts';
 import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
+import { textFrame } from '../text-frame.ts';
 import { AudioInput, type AudioTarget } from './audio-input.ts';
 import { Dispatch, type DispatchTarget } from './dispatch.ts';
 import { EventStream, type FrameWriter } from './event-stream.ts';
@@ -18,7 +19,6 @@ import type { MessageRate } from './message-rate.ts';
 import { bytesTaken } from './socket-bytes.ts';
 import type { Watched } from './watch.ts';
 
-const TEXT = { binary: false } as const;
 /** Why a socket is not read; as long as there is any reason, it is not. */
 const PAUSES = { handlers: 1, audio: 2, rate: 4 } as const;
 type Pause = keyof typeof PAUSES;
@@ -145,16 +145,20 @@ export class Connection implements DispatchTarget, AudioTarget, FrameWriter, Liv
   }
 
   /**
-   * One frame as JSON text or its bytes; does nothing once the connection closes. What is unsent counts before the frame,
-   * not with it: a frame larger than the limit reaches a client that reads.
+   * One frame as JSON text, or made of it by `textFrame`; does nothing once the connection closes. What is unsent counts
+   * before the frame, not with it: a frame larger than the limit reaches a client that reads.
+   *
+   * It goes to the socket itself: nothing is compressed, so the library never holds back frames of its own (pings, the
+   * close) that it could overtake.
    */
   write(frame: string | Buffer): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return;
-    if (this.#ws.bufferedAmount > this.#maxUnsent) {
+    const socket = this.#socket;
+    if (socket.writableLength > 0 && socket.writableLength > this.#maxUnsent) {
       this.tooSlow();
       return;
     }
-    this.#ws.send(frame, TEXT);
+    socket.write(typeof frame === 'string' ? textFrame(frame) : frame);
     if (!this.hasRoom) this.#owner.blocked(this);
   }
 
@@ -229,7 +233,7 @@ export class Connection implements DispatchTarget, AudioTarget, FrameWriter, Liv
 
   /** The client may connect again and resume. */
   tooSlow(): void {
-    this.logger.warn({ unsent: this.#ws.bufferedAmount }, 'the client reads too slowly');
+    this.logger.warn({ unsent: this.#socket.writableLength }, 'the client reads too slowly');
     this.close(CLOSE_CODES.TOO_SLOW, 'too slow, resume');
   }
 

@@ -21,7 +21,9 @@ async function start() {
       return reader.hasRoom;
     },
     write: (frame) => {
-      const { type, data } = JSON.parse(String(frame));
+      // Behind the header of a frame the payload is JSON.
+      const text = String(frame);
+      const { type, data } = JSON.parse(text.slice(text.indexOf('{"')));
       written.push(type === 'event' ? data.event_type : type);
     },
     cork: () => {},
