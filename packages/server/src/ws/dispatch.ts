@@ -1,5 +1,5 @@
 /** From the text of a frame to the reply: parse, find the handler, validate, run it in its turn. */
-import { ApiError, clientEnvelopeSchema, type MessageId } from '@llmgine/protocol';
+import { ApiError, type MessageId } from '@llmgine/protocol';
 import type { Logger } from 'pino';
 import type { ClientConnection, MessageHandler } from '../handlers/types.ts';
 import { refusalEvent } from '../security/audit/refusal.ts';
@@ -7,6 +7,7 @@ import { demand, type Permission } from '../security/permissions.ts';
 import type { Services } from '../services.ts';
 import type { SessionKey } from '../storage/types.ts';
 import { parseWith } from '../validation.ts';
+import { parseEnvelope, salvageMessageId } from './envelope.ts';
 import { type Task, Turn } from './turn.ts';
 
 /** What a page does by itself, whether somebody sits before it or not. */
@@ -199,25 +200,4 @@ export class Dispatch {
       ...(details === undefined ? {} : { details }),
     });
   }
-}
-
-function parseEnvelope(text: string) {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new ApiError('INVALID_JSON');
-  }
-  return parseWith(clientEnvelopeSchema, json, 'The message');
-}
-
-/** An error repeats the request's `message_id` even when the rest of the envelope was wrong. */
-function salvageMessageId(text: string): MessageId | undefined {
-  try {
-    const { message_id: id } = JSON.parse(text) as { message_id?: unknown };
-    if (typeof id === 'number' || (typeof id === 'string' && id.length <= 255)) return id;
-  } catch {
-    // Not JSON, or null: there is no id to repeat.
-  }
-  return undefined;
 }

@@ -1,7 +1,10 @@
 /** One turn of a handler: what it sees, and the end of its time. */
 import { ApiError, type MessageId } from '@llmgine/protocol';
+import type { Logger } from 'pino';
 import type { HandlerContext, MessageHandler, OutgoingFrame } from '../handlers/types.ts';
+import type { Principal } from '../security/principal.ts';
 import type { Services } from '../services.ts';
+import type { SessionKey } from '../storage/types.ts';
 import type { DispatchTarget } from './dispatch.ts';
 
 /** A frame that has its handler and is valid. */
@@ -28,26 +31,15 @@ export class Turn {
   }
 
   get context(): HandlerContext {
-    const services = this.#services;
-    const target = this.#target;
-    const { messageId } = this.task;
-    const signal = () => this.#signal();
-    return {
-      connection: target,
-      principal: target.principal,
-      sessionId: target.sessionId,
-      session: target.key,
-      services,
-      messageId,
-      get signal() {
-        return signal();
-      },
-      get logger() {
-        return target.logger;
-      },
-      loadSession: () => services.sessions.get(target.principal, target.sessionId),
-      reply: (type, data) => this.reply({ type, data }),
-    };
+    return new TurnContext(this, this.#services, this.#target);
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
   }
 
   /** Does nothing once it was stopped: the message has had its answer. */
@@ -85,12 +77,50 @@ export class Turn {
       this.#stopped = null;
     }
   }
+}
 
-  #signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController();
-      if (this.#reason) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
+/** Every message makes one: what few handlers look at costs nothing until they do. */
+class TurnContext implements HandlerContext {
+  readonly connection: DispatchTarget;
+  readonly services: Services;
+  readonly #turn: Turn;
+
+  constructor(turn: Turn, services: Services, target: DispatchTarget) {
+    this.connection = target;
+    this.services = services;
+    this.#turn = turn;
+  }
+
+  get principal(): Principal {
+    return this.connection.principal;
+  }
+
+  get sessionId(): string {
+    return this.connection.sessionId;
+  }
+
+  get session(): SessionKey {
+    return this.connection.key;
+  }
+
+  get messageId(): MessageId | undefined {
+    return this.#turn.task.messageId;
+  }
+
+  get signal(): AbortSignal {
+    return this.#turn.signal;
+  }
+
+  get logger(): Logger {
+    return this.connection.logger;
+  }
+
+  // Handlers take these two out of their context, so they are no methods.
+  get loadSession(): HandlerContext['loadSession'] {
+    return () => this.services.sessions.get(this.principal, this.sessionId);
+  }
+
+  get reply(): HandlerContext['reply'] {
+    return (type, data) => this.#turn.reply({ type, data });
   }
 }
