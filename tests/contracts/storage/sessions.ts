@@ -86,6 +86,51 @@ export function describeSessions(openFresh: OpenFresh): void {
     expect(await storage.createSession(newSession(), 4, undefined, 3)).not.toBe('created');
   });
 
+  it('creates those that come together with one that cannot be made', async () => {
+    const { storage } = data;
+    const there = newSession({ engine: ENGINE, metadata: { a: 1 } });
+    await storage.createSession(there, 10);
+    const others = Array.from({ length: 4 }, () => newSession({ engine: ENGINE, events: [event()] }));
+
+    const answers = await Promise.allSettled(
+      [others[0], others[1], there, others[2], others[3]].map((session) =>
+        storage.createSession(session ?? there, 10),
+      ),
+    );
+
+    expect(answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : answer.status))).toEqual([
+      'created',
+      'created',
+      'rejected',
+      'created',
+      'created',
+    ]);
+    for (const session of others) expect(await storage.getSession(session)).toMatchObject({ headSeq: 1 });
+    expect(await storage.counts()).toEqual({ sessions: 5, engines: 5 });
+  });
+
+  it('does one of many creations that come together with one key', async () => {
+    const { storage } = data;
+    const record = { ...OWNER, idempotencyKey: 'k', bodyHash: 'h', createdAt: 1, response: '{}' };
+
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => storage.createSession(newSession(), 10, record)),
+    );
+
+    expect(answers.toSorted()).toEqual(['created', ...Array(4).fill('idempotency_exists')]);
+    expect((await storage.counts()).sessions).toBe(1);
+  });
+
+  it('says of creations that the end of the storage came before that they failed', async () => {
+    const { storage } = data;
+    const creation = storage.createSession(newSession(), 10);
+    const [answer] = await Promise.allSettled([creation, storage.close()]);
+    const made = (await (await data.restart()).counts()).sessions;
+    expect(answer).toMatchObject(
+      made === 1 ? { value: 'created' } : { reason: expect.objectContaining({ code: 'UNAVAILABLE' }) },
+    );
+  });
+
   it('counts sessions and engines exactly (S3)', async () => {
     const { storage } = data;
     const [plain, linked, other] = await Promise.all([

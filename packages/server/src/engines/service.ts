@@ -1,6 +1,6 @@
 /** EngineService: makes engines of the registered types and links them to sessions. */
-import { randomBytes } from 'node:crypto';
 import { ApiError, type EngineTypeInfo, type JsonObject, type LinkedEngine } from '@llmgine/protocol';
+import { nanoid } from 'nanoid';
 import type {
   Append,
   AppendOutcome,
@@ -60,7 +60,7 @@ export class EngineService {
     const valid = this.#validate(engineType, config);
     await this.#build(engineType, valid);
     return {
-      engineId: `engine_${randomBytes(12).toString('base64url')}`,
+      engineId: `engine_${nanoid(16)}`,
       engineType,
       config: storable(this.registry.get(engineType).config, config, valid),
       status: 'running',

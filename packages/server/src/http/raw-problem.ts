@@ -1,8 +1,8 @@
 /** Problems where there is no Fastify reply: on the bare socket. */
-import { randomBytes } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ApiError } from '@llmgine/protocol';
+import { nanoid } from 'nanoid';
 import { COMMON_HEADERS } from './common-headers.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody, problemHeaders } from './problem.ts';
 
@@ -10,7 +10,7 @@ import { PROBLEM_MEDIA_TYPE, problemBody, problemHeaders } from './problem.ts';
 const LINGER_MS = 1000;
 
 export function newRequestId(): string {
-  return `req_${randomBytes(12).toString('base64url')}`;
+  return `req_${nanoid(16)}`;
 }
 
 /** Answers on a socket that is no longer, or was never, in the hands of the HTTP server, and closes it. */

@@ -1,6 +1,6 @@
 /** FileService: recordings that clients send to a session. */
-import { randomBytes } from 'node:crypto';
 import { ApiError, type AudioAccepted, type FileInfo } from '@llmgine/protocol';
+import { nanoid } from 'nanoid';
 import type { FileRow, IdempotencyRecord, SessionKey } from '../storage/types.ts';
 import { AudioReader } from './audio/reader.ts';
 import { AUDIO_NAMES, declaredType } from './audio/types.ts';
@@ -34,7 +34,7 @@ export class FileService {
     if (size !== undefined && size > maxSize) throw tooLarge(maxSize);
     const key = { tenantId, ownerId, sessionId };
     const file = {
-      fileId: `file_${randomBytes(12).toString('base64url')}`,
+      fileId: `file_${nanoid(16)}`,
       // As long as nobody knows how large it becomes, there has to be room for the largest.
       room: size ?? maxSize,
       createdAt: Math.round(clock.now()),

@@ -1,5 +1,4 @@
 /** SessionService: the life of sessions, from create to expiry. */
-import { randomBytes, randomUUID } from 'node:crypto';
 import {
   ApiError,
   type CreateSessionBody,
@@ -13,6 +12,7 @@ import {
   type SessionStatus,
   type SessionSummary,
 } from '@llmgine/protocol';
+import { nanoid } from 'nanoid';
 import type { Cluster } from '../cluster/types.ts';
 import type { Principal } from '../security/principal.ts';
 import type {
@@ -33,6 +33,7 @@ import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
 import { partialMessage } from './partial-message.ts';
 import { toRequest } from './request-view.ts';
 import { toRun } from './run-view.ts';
+import { newSessionId } from './session-id.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { Touches } from './touches.ts';
 import { toForkOrigin } from './transfer/fork-origin.ts';
@@ -148,8 +149,8 @@ export class SessionService {
       throw new ApiError('VALIDATION_ERROR', 'engine_config needs an engine_type');
     }
     const session: NewSession = {
-      ...keyOf(principal, randomUUID()),
-      epoch: randomBytes(9).toString('base64url'),
+      ...keyOf(principal, newSessionId()),
+      epoch: nanoid(12),
       name: body.name ?? null,
       metadata: body.metadata ?? {},
       createdAt: Date.now(),

@@ -1,7 +1,7 @@
 /** One socket: what comes in and goes out of it, and its limits. */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { ApiError, CLOSE_CODES, type CloseCode, type MessageId } from '@llmgine/protocol';
+import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import type { OutgoingFrame } from '../handlers/types.ts';
@@ -46,7 +46,7 @@ export interface ConnectionOptions {
 }
 
 export class Connection implements DispatchTarget, AudioTarget, FrameWriter, LiveUse, Watched {
-  readonly id = `conn_${randomBytes(9).toString('base64url')}`;
+  readonly id = `conn_${nanoid(12)}`;
   readonly key: SessionKey;
   readonly remoteAddress: string;
   readonly #openedAt = Date.now();

@@ -1,6 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import { ApiError, type ForkSessionBody, type SessionForked } from '@llmgine/protocol';
+import { nanoid } from 'nanoid';
 import type { ForkPoint, IdempotencyRecord, NewSession, SessionRow } from '../../storage/types.ts';
+import { newSessionId } from '../session-id.ts';
 import { toForkOrigin } from './fork-origin.ts';
 import { newEngineId, type TransferOptions } from './options.ts';
 
@@ -22,8 +23,8 @@ export async function forkSession(
   const fork: NewSession = {
     tenantId,
     ownerId,
-    sessionId: randomUUID(),
-    epoch: randomBytes(9).toString('base64url'),
+    sessionId: newSessionId(),
+    epoch: nanoid(12),
     name: name ?? parent.name,
     metadata: parent.metadata,
     createdAt: Date.now(),

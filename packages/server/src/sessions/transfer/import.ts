@@ -1,5 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import { ApiError } from '@llmgine/protocol';
+import { nanoid } from 'nanoid';
 import type {
   EngineRow,
   IdempotencyRecord,
@@ -9,6 +9,7 @@ import type {
   SessionKey,
   SessionRow,
 } from '../../storage/types.ts';
+import { newSessionId } from '../session-id.ts';
 import { fromForkOrigin } from './fork-origin.ts';
 import { type ImportedMessageLine, type ImportedSessionLine, ImportLines } from './import-lines.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -32,7 +33,7 @@ const FREE_MS = 60_000;
 export class SessionImport {
   readonly #options: TransferOptions;
   readonly #key: SessionKey;
-  readonly #epoch = randomBytes(9).toString('base64url');
+  readonly #epoch = nanoid(12);
   readonly #splitter: LineSplitter;
   readonly #lines = new ImportLines();
   readonly #onSettled: () => void;
@@ -49,7 +50,7 @@ export class SessionImport {
 
   constructor(options: TransferOptions, { tenantId, ownerId }: Scope, onSettled: () => void) {
     this.#options = options;
-    this.#key = { tenantId, ownerId, sessionId: randomUUID() };
+    this.#key = { tenantId, ownerId, sessionId: newSessionId() };
     this.#splitter = new LineSplitter(options.maxLine);
     this.#onSettled = onSettled;
   }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { nanoid } from 'nanoid';
 import type { Storage } from '../../storage/types.ts';
 import type { SessionEngines, SessionService } from '../service.ts';
 
@@ -14,5 +14,5 @@ export interface TransferOptions {
 }
 
 export function newEngineId(): string {
-  return `engine_${randomBytes(12).toString('base64url')}`;
+  return `engine_${nanoid(16)}`;
 }

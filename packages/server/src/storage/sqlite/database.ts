@@ -28,6 +28,8 @@ export interface Prepared<Args, Row> {
   upTo(args: Args, max: number, size: (row: Row) => number): { rows: Row[]; cut: boolean };
   /** The number of changed rows. */
   run(args: Args): number;
+  /** The rowid of the row that was inserted. */
+  insert(args: Args): number;
 }
 
 class Placeholder {
@@ -111,6 +113,7 @@ export class Database {
         return { rows, cut: false };
       },
       run: (args) => Number(statement.run(...bind(args)).changes),
+      insert: (args) => Number(statement.run(...bind(args)).lastInsertRowid),
     };
   }
 

@@ -1,13 +1,12 @@
 import { type Selectable, sql } from 'kysely';
 import { toReservation } from '../run-use.ts';
-import { engineColumns, forkColumn, toSession } from '../session-row.ts';
+import { toSession } from '../session-row.ts';
 import { forfeit } from '../settlement.ts';
 import type { SessionsTable } from '../tables.ts';
-import type { IdempotencyRecord, NewSession, SessionCreation, SessionKey, SessionRow } from '../types.ts';
+import type { IdempotencyRecord, SessionKey, SessionRow } from '../types.ts';
 import type { Counters } from './counters.ts';
 import type { Database, Prepared } from './database.ts';
 import type { Idempotency } from './idempotency.ts';
-import { insertSessionRows } from './session-rows.ts';
 import type { UsageDays } from './usage-days.ts';
 
 /** What reads of a session need to know about it. `position` is the way to its rows; only `find` gives it out. */
@@ -109,47 +108,6 @@ export class Sessions {
   get({ tenantId, ownerId, sessionId }: SessionKey): SessionRow | null {
     const row = this.#get.get({ tenantId, ownerId, sessionId });
     return row ? toSession(row) : null;
-  }
-
-  create(
-    session: NewSession,
-    maxSessions: number,
-    idempotency?: IdempotencyRecord,
-    maxOfOwner = Number.POSITIVE_INFINITY,
-  ): SessionCreation {
-    return this.#database.transaction(() => {
-      if (idempotency && this.#idempotency.has(idempotency)) return 'idempotency_exists';
-      if (this.#counters.totals().sessions >= maxSessions) return 'full';
-      if (this.#counters.sessionsOf(session) >= maxOfOwner) return 'owner_full';
-      const db = this.#database.sql;
-      const { tenantId, ownerId, engine } = session;
-      const created = this.#database.get(
-        db
-          .insertInto('sessions')
-          .values({
-            session_id: session.sessionId,
-            tenant_id: tenantId,
-            owner_id: ownerId,
-            epoch: session.epoch,
-            head_seq: session.events.length,
-            created_at: session.createdAt,
-            last_interaction_at: session.createdAt,
-            unfinished_runs: 0,
-            deleted_at: null,
-            ...engineColumns(engine),
-            name: session.name,
-            metadata: JSON.stringify(session.metadata),
-            forked_from: forkColumn(session.forkedFrom),
-            kept_since: session.events[0]?.createdAt ?? null,
-          })
-          .returning('position'),
-      ) as { position: number };
-      insertSessionRows(this.#database, session, { position: created.position, headSeq: 0 });
-      this.#counters.addSessions(session, 1);
-      if (engine) this.#counters.addEngines(1);
-      if (idempotency) this.#idempotency.keep(idempotency);
-      return 'created';
-    });
   }
 
   touch(touches: readonly { readonly key: SessionKey; readonly at: number }[]): void {

@@ -26,6 +26,7 @@ import { Appends } from './append.ts';
 import { Audit } from './audit.ts';
 import { BrowserSessions } from './browser-sessions.ts';
 import { Counters } from './counters.ts';
+import { Creations } from './creations.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { isFull, toApiError } from './errors.ts';
 import { Events } from './events.ts';
@@ -42,6 +43,7 @@ import { Retention } from './retention.ts';
 import { Room } from './room.ts';
 import { Runs } from './runs.ts';
 import { SessionList } from './session-list.ts';
+import { SessionRows } from './session-rows.ts';
 import { Sessions } from './sessions.ts';
 import { abandonImports, Transfers } from './transfers.ts';
 import { UsageDays } from './usage-days.ts';
@@ -106,7 +108,10 @@ export async function startSqliteStorage(database: Database, parts: Parts): Prom
   return new SqliteStorage(database, { ...parts, counters, room, boot });
 }
 
-/** See `Storage`. Every method is one synchronous piece of work; the promises are for the storages that are not. */
+/**
+ * See `Storage`. Every method is one synchronous piece of work, except that sessions that are created together wait for
+ * each other; the other promises are for the storages that are not.
+ */
 export class SqliteStorage implements Storage {
   readonly description: string;
   readonly boot: number;
@@ -121,6 +126,7 @@ export class SqliteStorage implements Storage {
   readonly #onError: Parts['onError'];
   readonly #counters: Counters;
   readonly #sessions: Sessions;
+  readonly #creations: Creations;
   readonly #list: SessionList;
   readonly #purge: Purge;
   readonly #runs: Runs;
@@ -167,7 +173,9 @@ export class SqliteStorage implements Storage {
     this.keys = new Keys(database, { room: parts.room, run });
     this.browserSessions = new BrowserSessions(database, { room: parts.room, run });
     this.audit = new Audit(database, { run, take: (work) => parts.room.take(work) });
-    this.transfers = new Transfers(database, { sessions, counters, idempotency, room: parts.room, run });
+    const created = { rows: new SessionRows(database), counters, idempotency, room: parts.room, run };
+    this.#creations = new Creations(database, created);
+    this.transfers = new Transfers(database, { ...created, sessions });
     this.#appends = new Appends(database, { sessions, writes, idempotency, boot });
   }
 
@@ -179,11 +187,9 @@ export class SqliteStorage implements Storage {
     session: NewSession,
     maxSessions: number,
     idempotency?: IdempotencyRecord,
-    maxOfOwner?: number,
+    maxOfOwner = Number.POSITIVE_INFINITY,
   ): Promise<SessionCreation> {
-    return this.#do(() =>
-      this.#room.take(() => this.#sessions.create(session, maxSessions, idempotency, maxOfOwner)),
-    );
+    return this.#creations.create({ session, maxSessions, maxOfOwner, idempotency });
   }
 
   async getSession(key: SessionKey): Promise<SessionRow | null> {

@@ -24,7 +24,7 @@ import type { Idempotency } from './idempotency.ts';
 import { MessageCopy } from './message-copy.ts';
 import { MessageSearch } from './message-search.ts';
 import type { Room } from './room.ts';
-import { insertSessionRows } from './session-rows.ts';
+import type { SessionRows } from './session-rows.ts';
 import type { Sessions } from './sessions.ts';
 
 /** How long what a fork has copied is kept when nothing more is: it is copied by this process, and at once. */
@@ -41,6 +41,7 @@ interface PageRow {
 
 export interface TransfersParts {
   readonly sessions: Sessions;
+  readonly rows: SessionRows;
   readonly counters: Counters;
   readonly idempotency: Idempotency;
   readonly room: Room;
@@ -274,10 +275,10 @@ export class Transfers implements TransferStorage {
 
   #add(
     session: NewSession,
-    place: Parameters<typeof insertSessionRows>[2],
+    place: Parameters<SessionRows['insertParts']>[1],
     idempotency: IdempotencyRecord | undefined,
   ): void {
-    insertSessionRows(this.#database, session, place);
+    this.#parts.rows.insertParts(session, place);
     this.#parts.counters.addSessions(session, 1);
     if (session.engine) this.#parts.counters.addEngines(1);
     if (idempotency) this.#parts.idempotency.keep(idempotency);
