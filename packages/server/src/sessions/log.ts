@@ -10,8 +10,11 @@ import { canonicalJson } from './canonical-json.ts';
 import { PendingAppend } from './pending.ts';
 import { type EventSink, Subscription } from './subscription.ts';
 
-/** Under load deltas wait at most this long for company. */
-const WINDOW_MS = 10;
+/**
+ * How far apart commits of deltas are at least: what comes meanwhile is merged. The more streams there are, the further,
+ * so that many of them cost less each; at most as far as pictures of a film.
+ */
+const WINDOW_MS = { least: 10, perAppend: 0.12, most: 33 } as const;
 /** The most appends in one transaction, so that a commit never holds the event loop for long. */
 const MAX_BATCH = 2000;
 
@@ -48,7 +51,9 @@ export class SessionLog {
   #immediate: NodeJS.Immediate | null = null;
   #flushing = false;
   #urgent = false;
-  #lastCommit = 0;
+  /** When the last commit began. */
+  #lastFlush = 0;
+  #window: number = WINDOW_MS.least;
   /** Sessions of appends that failed: what was committed all the same was told to nobody. */
   readonly #doubtful = new Set<string>();
   #idle: (() => void)[] = [];
@@ -94,7 +99,7 @@ export class SessionLog {
   schedule(urgent: boolean): void {
     this.#urgent ||= urgent;
     if (this.#flushing || this.#immediate) return;
-    const wait = this.#urgent ? 0 : WINDOW_MS - (performance.now() - this.#lastCommit);
+    const wait = this.#urgent ? 0 : this.#lastFlush + this.#window - performance.now();
     if (wait <= 0) {
       if (this.#timer) clearTimeout(this.#timer);
       this.#timer = null;
@@ -119,6 +124,9 @@ export class SessionLog {
     this.#urgent = false;
     const batch = this.#queue.length > MAX_BATCH ? this.#queue.splice(0, MAX_BATCH) : this.#queue;
     if (batch === this.#queue) this.#queue = [];
+    this.#lastFlush = performance.now();
+    const { least, perAppend, most } = WINDOW_MS;
+    this.#window = Math.min(most, least + perAppend * batch.length);
     void this.#commit(batch);
   };
 
@@ -147,7 +155,6 @@ export class SessionLog {
       }
     } finally {
       this.#flushing = false;
-      this.#lastCommit = performance.now();
       if (this.#queue.length > 0) {
         this.schedule(false);
       } else {

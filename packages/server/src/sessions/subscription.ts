@@ -109,7 +109,9 @@ export class Subscription {
 
   /** Delivers what follows the position; stops at a gap, or when the sink is full. */
   #deliver(events: readonly LogEvent[]): void {
-    this.#sink.cork?.();
+    // A single one leaves in one write anyway.
+    const together = events.length > 1;
+    if (together) this.#sink.cork?.();
     for (const event of events) {
       if (event.seq <= this.position) continue;
       if (event.seq !== this.position + 1 && this.#state === 'live') break;
@@ -121,7 +123,7 @@ export class Subscription {
         break;
       }
     }
-    this.#sink.uncork?.();
+    if (together) this.#sink.uncork?.();
   }
 
   #read(): void {
