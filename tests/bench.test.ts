@@ -1,6 +1,6 @@
 /** Every scenario of the bench works. How fast anything is decides no test. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '..');
 
 interface Report {
+  readonly failures: readonly string[];
   readonly scenarios: readonly {
     readonly name: string;
     readonly runs: Readonly<Record<string, readonly Readonly<Record<string, number | null>>[]>>;
@@ -23,8 +24,9 @@ test('the bench measures every subject in every scenario', async () => {
     ['--conditions=@llmgine/source', 'bench/main.ts', '--smoke', '--out', out],
     { cwd: ROOT },
   );
-  const { scenarios } = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
-  expect(scenarios.map(({ name }) => name)).toContain('paced');
+  const { scenarios, failures } = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
+  expect(failures).toEqual([]);
+  expect(scenarios.map(({ name }) => name)).toEqual(expect.arrayContaining(['paced', 'create', 'stored']));
   for (const { name, runs } of scenarios) {
     for (const [subject, [figures]] of Object.entries(runs)) {
       expect(Object.keys(figures ?? {}), `${name}, ${subject}`).not.toEqual([]);
@@ -33,4 +35,5 @@ test('the bench measures every subject in every scenario', async () => {
     }
   }
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('200 streams at 50 tokens a second');
+  expect(await readdir(out)).toEqual(expect.arrayContaining(scenarios.map(({ name }) => `${name}.svg`)));
 }, 240_000);

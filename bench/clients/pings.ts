@@ -1,8 +1,10 @@
 /** Pings on many connections, one at a time on each. */
+import type { WebSocket } from 'ws';
 import { answerPlans, now } from '../lib/client-child.ts';
 import { Latencies, type Quantiles } from '../lib/latencies.ts';
 import { openSockets, type Target } from '../lib/sockets.ts';
 
+/** Connections that are not open yet are opened first, and stay open for the next plan. */
 export interface Pings {
   readonly connections: number;
   /** Altogether. */
@@ -15,13 +17,15 @@ export interface PingsResult {
   readonly seconds: number;
 }
 
+const open: WebSocket[] = [];
+
 answerPlans(async (plan: Pings & Target): Promise<PingsResult> => {
   const roundTrip = new Latencies();
-  const sockets = await openSockets(plan, plan.connections);
+  open.push(...(await openSockets(plan, plan.connections - open.length)));
   const each = Math.ceil(plan.messages / plan.connections);
   const begin = now();
   await Promise.all(
-    sockets.map((socket) => {
+    open.map((socket) => {
       const done = Promise.withResolvers<void>();
       let count = 0;
       let sent = 0;
@@ -30,18 +34,17 @@ answerPlans(async (plan: Pings & Target): Promise<PingsResult> => {
         const data = { timestamp: '2026-01-01T12:00:00.000Z' };
         socket.send(JSON.stringify({ type: 'ping', message_id: count, data }));
       };
-      socket.on('message', () => {
+      socket.removeAllListeners('message').on('message', () => {
         roundTrip.record(now() - sent);
         count += 1;
         if (count === each) done.resolve();
         else ping();
       });
-      socket.on('close', () => done.reject(new Error('a connection was closed')));
+      socket.once('close', () => done.reject(new Error('a connection was closed')));
       ping();
       return done.promise;
     }),
   );
   const seconds = (now() - begin) / 1000;
-  for (const socket of sockets) socket.removeAllListeners('close').terminate();
   return { messages: each * plan.connections, roundTrip: roundTrip.quantiles(), seconds };
 });

@@ -71,8 +71,9 @@ export async function start<T>(file: string, { env = {}, args = [] }: ChildOptio
     execArgv: [...process.execArgv, '--expose-gc', `--import=${join(BENCH, 'lib/probe.ts')}`],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+  // Not at once: it removes its folder. It ends in any case when it finds that its parent is gone.
   const gone = (): void => {
-    child.kill('SIGKILL');
+    child.kill('SIGTERM');
   };
   process.once('exit', gone);
   child.once('exit', () => process.off('exit', gone));

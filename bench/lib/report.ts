@@ -1,70 +1,106 @@
-/** Medians and ranges of several runs, as Markdown. */
-import { cpus, totalmem } from 'node:os';
-import type { Figures, Scenario } from './scenario.ts';
-import { SUBJECTS, type Subject } from './subjects.ts';
+/** What a run of the bench has measured, as Markdown and as JSON. */
+import type { Machine } from './machine.ts';
+import { SUBJECTS } from './subjects.ts';
+import { type Measured, type Spread, spreadOf, type Verdict, verdicts } from './verdicts.ts';
 
-export interface Measured {
-  readonly scenario: Scenario;
-  readonly runs: ReadonlyMap<Subject, readonly Figures[]>;
+export interface Run {
+  readonly machine: Machine;
+  /** As ISO 8601. */
+  readonly date: string;
+  readonly runs: number;
+  readonly smoke: boolean;
+  /** Of subjects in scenarios. */
+  readonly failures: readonly string[];
+  readonly measured: readonly Measured[];
 }
 
-interface Spread {
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
+export function markdown({ machine, date, runs, smoke, failures, measured }: Run): string {
+  const judged = smoke ? [] : measured.flatMap(verdicts);
+  return [
+    '# Bench',
+    '',
+    `${date.slice(0, 10)}, ${runs} runs each unless said: median (lowest–highest). Rate limits are off.`,
+    ...(smoke
+      ? ['', 'This is the smoke form: it shows that the scenarios work, and nothing about speed.']
+      : []),
+    '',
+    `- ${machine.cpus} × ${machine.model}, ${machine.memory} GiB, ${machine.os}`,
+    `- ${Object.entries(machine.versions)
+      .map((entry) => entry.join(' '))
+      .join(', ')}`,
+    '',
+    ...failures.map((failure) => `- **failed**: ${failure}`),
+    ...(failures.length === 0 ? [] : ['']),
+    ...(judged.length === 0 ? [] : targets(judged)),
+    ...measured.flatMap((one) => section(one, runs, smoke)),
+  ].join('\n');
 }
 
-export function spreadOf(runs: readonly Figures[], figure: string): Spread {
-  const values = runs.map((figures) => figures[figure] ?? Number.NaN).sort((a, b) => a - b);
-  const middle = Math.floor(values.length / 2);
-  const [low = Number.NaN, high = Number.NaN] = [values[0], values.at(-1)];
-  const upper = values[middle] ?? Number.NaN;
-  const median = values.length % 2 === 1 ? upper : ((values[middle - 1] ?? Number.NaN) + upper) / 2;
-  return { median, low, high };
+export function json({ measured, ...run }: Run): string {
+  const scenarios = measured.map((one) => ({
+    name: one.scenario.name,
+    title: one.scenario.title,
+    figures: one.scenario.figures,
+    runs: Object.fromEntries(one.runs),
+    targets: verdicts(one),
+  }));
+  return `${JSON.stringify({ ...run, scenarios }, null, 2)}\n`;
 }
 
-export interface Verdict {
-  readonly text: string;
-  readonly ratio: number;
-  readonly holds: boolean;
-}
-
-export function verdicts({ scenario, runs }: Measured): Verdict[] {
-  return scenario.targets.map(({ figure, of, to, atMost, atLeast }) => {
-    const ratio = spreadOf(runs.get(of) ?? [], figure).median / spreadOf(runs.get(to) ?? [], figure).median;
-    const holds = (atMost === undefined || ratio <= atMost) && (atLeast === undefined || ratio >= atLeast);
-    const bound = atMost === undefined ? `≥ ${atLeast}` : `≤ ${atMost}`;
-    const text = `${scenario.figures[figure]}: ${ratio.toFixed(2)} × ${SUBJECTS[to].title}, target ${bound}`;
-    return { text, ratio, holds };
+function targets(judged: readonly Verdict[]): string[] {
+  const rows = judged.map(({ name, figure, beside, ratio, bound, holds }) => {
+    const seen = Number.isFinite(ratio)
+      ? `${ratio.toFixed(2)}${beside === null ? '' : ' ×'}`
+      : 'not measured';
+    return [name, figure, beside ?? '', seen, bound, holds ? 'holds' : '**missed**'];
   });
+  const missed = judged.filter(({ holds }) => !holds).length;
+  return [
+    '## Targets',
+    '',
+    `${judged.length - missed} of ${judged.length} hold.`,
+    '',
+    ...table(['scenario', 'figure', 'beside', 'measured', 'target', ''], rows),
+    '',
+    '![How much of its bound each target uses](overview.svg)',
+    '',
+  ];
 }
 
-export function markdown(measured: readonly Measured[], runs: number): string {
-  const sections = measured.map((one) => {
-    const { scenario } = one;
-    const head = ['subject', ...Object.values(scenario.figures)];
-    const rows = scenario.subjects.map((subject) => [
-      SUBJECTS[subject].title,
-      ...Object.keys(scenario.figures).map((figure) => show(spreadOf(one.runs.get(subject) ?? [], figure))),
-    ]);
-    const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-    const judged = verdicts(one).map(({ text, holds }) => `- ${holds ? 'holds' : '**missed**'}: ${text}`);
-    return [`## ${scenario.title}`, '', ...table, '', ...judged, ''].join('\n');
-  });
-  return [`# Bench\n`, `${machine()} ${runs} runs each: median (lowest–highest).\n`, ...sections].join('\n');
+function section(one: Measured, asked: number, smoke: boolean): string[] {
+  const { name, title, subjects, figures, runs = asked } = one.scenario;
+  // The subjects are few and the figures are many.
+  const head = ['', ...subjects.map((subject) => SUBJECTS[subject].title)];
+  const rows = Object.entries(figures).map(([figure, what]) => [
+    what,
+    ...subjects.map((subject) => show(spreadOf(one.runs.get(subject) ?? [], figure))),
+  ]);
+  const verdictsShown = smoke ? [] : verdicts(one);
+  const judged = verdictsShown.map(({ text, holds }) => `- ${holds ? 'holds' : '**missed**'}: ${text}`);
+  return [
+    `## ${title}`,
+    '',
+    `\`${name}\`${runs < asked ? `, ${runs} run${runs === 1 ? '' : 's'}` : ''}`,
+    '',
+    ...table(head, rows),
+    '',
+    `![${title.replaceAll(/[[\]]/g, '')}](${name}.svg)`,
+    '',
+    ...(judged.length === 0 ? [] : [...judged, '']),
+  ];
 }
 
-export function machine(): string {
-  const [cpu] = cpus();
-  const memory = Math.round(totalmem() / 2 ** 30);
-  return `Node ${process.version}, ${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}, ${memory} GiB.`;
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
-function show({ median, low, high }: Spread): string {
+export function show({ median, low, high }: Spread): string {
+  if (Number.isNaN(median)) return '–';
   return low === high ? number(median) : `${number(median)} (${number(low)}–${number(high)})`;
 }
 
 function number(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en');
   return value.toPrecision(3);
 }

@@ -7,9 +7,13 @@ export interface Target {
   readonly url: string;
 }
 
-export async function openSocket(target: Target): Promise<WebSocket> {
-  const address =
-    target.kind === 'server' ? socketAddress(target.url, await newSession(target.url)) : target.url;
+/** Of the server: without a session, to a new one. */
+export async function openSocket(target: Target, session?: string): Promise<WebSocket> {
+  if (target.kind === 'plain') return openAddress(target.url);
+  return openAddress(socketAddress(target.url, session ?? (await newSession(target.url))));
+}
+
+export async function openAddress(address: string): Promise<WebSocket> {
   const socket = new WebSocket(address, { perMessageDeflate: false });
   await new Promise((resolve, reject) => {
     socket.once('open', resolve);
@@ -19,13 +23,35 @@ export async function openSocket(target: Target): Promise<WebSocket> {
 }
 
 /** In slices: a thousand handshakes at once would measure the backlog of the listening socket. */
-export async function openSockets(target: Target, count: number): Promise<WebSocket[]> {
+export async function openSockets(target: Target, count: number, session?: string): Promise<WebSocket[]> {
   const sockets: WebSocket[] = [];
   while (sockets.length < count) {
-    const slice = Array.from({ length: Math.min(50, count - sockets.length) }, () => openSocket(target));
+    const slice = Array.from({ length: Math.min(50, count - sockets.length) }, () =>
+      openSocket(target, session),
+    );
     sockets.push(...(await Promise.all(slice)));
   }
   return sockets;
+}
+
+/** Sends a frame, and resolves with the `data` of the first frame of that type. */
+export function replyOf<T>(socket: WebSocket, frame: string, type: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (raw: Buffer) => {
+      const answer = JSON.parse(String(raw)) as { readonly type: string; readonly data: T };
+      if (answer.type !== type && answer.type !== 'error') return;
+      settle();
+      if (answer.type === type) resolve(answer.data);
+      else reject(new Error(String(raw)));
+    };
+    const onClose = () => {
+      settle();
+      reject(new Error(`a socket was closed before ${type}`));
+    };
+    const settle = () => socket.off('message', onMessage).off('close', onClose);
+    socket.on('message', onMessage).on('close', onClose);
+    socket.send(frame);
+  });
 }
 
 export async function newSession(url: string): Promise<string> {

@@ -1,14 +1,35 @@
 /** What is measured: the server and the controls, each in a process of its own. */
 import { type Child, start } from './child.ts';
+import { newDatabase } from './postgres.ts';
 import type { Target } from './sockets.ts';
 
 export const SUBJECTS = {
   server: { file: 'subjects/server.ts', kind: 'server', title: 'server' },
+  full: {
+    file: 'subjects/server.ts',
+    kind: 'server',
+    title: 'server, `synchronous=FULL`',
+    env: { BENCH_SYNCHRONOUS: 'full' },
+  },
+  postgres: {
+    file: 'subjects/server.ts',
+    kind: 'server',
+    title: 'server, Postgres',
+  },
   echo: { file: 'subjects/echo.ts', kind: 'plain', title: '(a) bare `ws` echo' },
   floor: { file: 'subjects/floor.ts', kind: 'plain', title: '(b) floor: `fetch`, own parser, `ws.send`' },
   byHand: { file: 'subjects/by-hand.ts', kind: 'plain', title: '(c) by hand: Fastify, `ws`, `streamText`' },
-} as const;
+  broadcast: { file: 'subjects/broadcast.ts', kind: 'plain', title: '(d) bare `ws` broadcast' },
+  rows: { file: 'subjects/rows.ts', kind: 'plain', title: '(e) rows of SQLite and bare `ws`' },
+} as const satisfies Record<string, SubjectDefinition>;
 export type Subject = keyof typeof SUBJECTS;
+
+interface SubjectDefinition {
+  readonly file: string;
+  readonly kind: Target['kind'];
+  readonly title: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 type Process = Child<{ readonly url: string }>;
 
@@ -17,11 +38,14 @@ export class Running {
   readonly target: Target;
   readonly process: Process;
   readonly model: Process;
+  /** `performance.now()` when the subject was started, the model server before it. */
+  readonly begun: number;
 
-  constructor(subject: Subject, process: Process, model: Process) {
+  constructor(subject: Subject, process: Process, model: Process, begun: number) {
     this.target = { kind: SUBJECTS[subject].kind, url: process.ready.url };
     this.process = process;
     this.model = model;
+    this.begun = begun;
   }
 
   /** What `work` cost the subject, and what share of a core the model server took meanwhile. */
@@ -56,17 +80,33 @@ export interface Cost {
   readonly loopDelayP99: number;
 }
 
-export async function run(subject: Subject): Promise<Running> {
+/** What data a subject finds; by default none. */
+export interface Data {
+  readonly dataDir?: string;
+  readonly databaseUrl?: string;
+}
+
+export async function run(subject: Subject, data: Data = {}): Promise<Running> {
   const model = await start<{ url: string }>('model-server.ts');
-  const process = await start<{ url: string }>(SUBJECTS[subject].file, {
+  const { file, env }: SubjectDefinition = SUBJECTS[subject];
+  const databaseUrl = data.databaseUrl ?? (subject === 'postgres' ? await newDatabase() : undefined);
+  const begun = performance.now();
+  const starting = start<{ url: string }>(file, {
     env: {
+      ...env,
+      ...(data.dataDir !== undefined && { BENCH_DATA_DIR: data.dataDir }),
+      ...(databaseUrl !== undefined && { BENCH_DATABASE_URL: databaseUrl }),
       BENCH_MODEL_URL: model.ready.url,
       OPENAI_BASE_URL: model.ready.url,
       OPENAI_API_KEY: 'bench',
       LLMGINE_API_MODEL: 'openai-compatible:bench',
     },
   });
-  return new Running(subject, process, model);
+  const process = await starting.catch(async (error: unknown) => {
+    await model.stop();
+    throw error;
+  });
+  return new Running(subject, process, model, begun);
 }
 
 /** Gives a plan to a load client, and resolves with what it saw. */

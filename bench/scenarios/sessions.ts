@@ -1,83 +1,108 @@
-/** Sessions over REST, idle sockets, and the start. */
-import type { Idle } from '../clients/idle.ts';
-import type { Posts, PostsResult } from '../clients/posts.ts';
-import { start } from '../lib/child.ts';
+/** Sessions over REST, and the start. */
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { type Load, originOf, Rest, SESSIONS_PATH, sessionPath } from '../lib/rest.ts';
 import type { Figures, Scenario } from '../lib/scenario.ts';
-import { askClient, run, type Subject } from '../lib/subjects.ts';
+import { type Running, run, type Subject } from '../lib/subjects.ts';
 
-const http = (url: string): string => url.replace(/^ws/, 'http');
+const STORED = 1000;
+const FIGURES = {
+  perSecond: 'a second',
+  p50: 'p50, ms',
+  p99: 'p99, ms',
+  cpuPerRequest: 'CPU a request, µs',
+  bytes: 'bytes of an answer',
+  clientShare: 'share of the client',
+};
 
-async function create(subject: Subject, requests: number): Promise<Figures> {
-  await using running = await run(subject);
-  await using client = await start('clients/posts.ts');
-  const origin = http(running.target.url);
-  const path = subject === 'server' ? '/api/sessions' : '/empty';
-  const post = (count: number) =>
-    askClient<PostsResult>(client, { origin, path, connections: 64, requests: count } satisfies Posts);
-  await post(Math.min(requests, 2000));
-  const { result, cpu } = await running.measure(() => post(requests));
+type Send = (requests: number) => Promise<Load>;
+
+async function load(running: Running, requests: number, send: Send): Promise<Figures> {
+  await send(Math.min(requests, 2000));
+  const { result, cpu } = await running.measure(() => send(requests));
   return {
     perSecond: result.perSecond,
     p50: result.latency.p50,
     p99: result.latency.p99,
     cpuPerRequest: cpu / requests,
+    bytes: result.bytes,
+    clientShare: result.clientShare,
   };
 }
 
-async function idle(subject: Subject, connections: number): Promise<Figures> {
+async function create(subject: Subject, requests: number): Promise<Figures> {
   await using running = await run(subject);
-  await using client = await start('clients/idle.ts');
-  const open = (count: number) => askClient<Idle>(client, { connections: count, ...running.target });
-  await open(Math.min(100, connections));
-  const before = await running.process.read('collect');
-  await open(connections);
-  const after = await running.process.read('collect');
-  const rested = await new Promise<void>((resolve) => setTimeout(resolve, 2000)).then(() =>
-    running.process.read(),
-  );
-  return {
-    memory: (after.rss - before.rss) / connections / 1024,
-    heap: (after.heap + after.external - before.heap - before.external) / connections / 1024,
-    idleCpu: (rested.cpu - after.cpu) / 1000 / (rested.at - after.at),
+  await using rest = await Rest.start(running);
+  if (subject === 'byHand') return await load(running, requests, (count) => rest.post('/empty', count));
+  const figures = await load(running, requests, (count) => rest.post(SESSIONS_PATH, count));
+  await rest.sessionIds(0, requests);
+  return figures;
+}
+
+/** Reads of sessions, by what they ask for; the control answers with as many bytes as the server did before it. */
+function reads(pathsOf: (ids: readonly string[]) => readonly string[]) {
+  let bytes = 0;
+  return async (subject: Subject, smoke: boolean): Promise<Figures> => {
+    const requests = smoke ? 20 : 10_000;
+    await using running = await run(subject);
+    await using rest = await Rest.start(running);
+    if (subject === 'byHand')
+      return await load(running, requests, (count) => rest.get([`/static/${Math.round(bytes)}`], count));
+    const stored = smoke ? 20 : STORED;
+    await rest.post(SESSIONS_PATH, stored);
+    const paths = pathsOf(await rest.sessionIds(stored, stored));
+    const figures = await load(running, requests, (count) => rest.get(paths, count));
+    bytes = figures.bytes ?? bytes;
+    return figures;
   };
 }
 
-async function startUp(subject: Subject): Promise<Figures> {
-  const begin = performance.now();
+async function startUp(subject: Subject, starts: number): Promise<Figures> {
+  const seconds: number[] = [];
+  while (seconds.length < starts) seconds.push(await oneStart(subject));
+  return { seconds: seconds.sort((a, b) => a - b)[Math.floor(starts / 2)] ?? Number.NaN };
+}
+
+async function oneStart(subject: Subject): Promise<number> {
   await using running = await run(subject);
-  const response = await fetch(`${http(running.target.url)}/health`);
-  if (!response.ok) throw new Error(`/health answered ${response.status}`);
-  return { seconds: (performance.now() - begin) / 1000 };
+  // `fetch` would load what it needs when it is first used, and whoever is measured first would pay for it.
+  const [{ statusCode }] = (await once(get(`${originOf(running)}/health`), 'response')) as [IncomingMessage];
+  const seconds = (performance.now() - running.begun) / 1000;
+  if (statusCode !== 200) throw new Error(`/health answered ${statusCode}`);
+  return seconds;
 }
 
 export const SESSIONS: readonly Scenario[] = [
   {
     name: 'create',
     title: 'sessions made over REST, durable, 64 connections; by hand: an empty POST route',
-    subjects: ['server', 'byHand'],
-    figures: {
-      perSecond: 'a second',
-      p50: 'p50, ms',
-      p99: 'p99, ms',
-      cpuPerRequest: 'CPU a request, µs',
-    },
+    subjects: ['server', 'full', 'postgres', 'byHand'],
+    figures: FIGURES,
     targets: [{ figure: 'perSecond', of: 'server', to: 'byHand', atLeast: 0.5 }],
     measure: (subject, smoke) => create(subject, smoke ? 20 : 20_000),
   },
   {
-    name: 'idle',
-    title: '5,000 idle sockets; on the server each with a session',
-    subjects: ['server', 'echo'],
-    figures: { memory: 'memory each, KiB', heap: 'heap each, KiB', idleCpu: 'share of a core at rest' },
-    targets: [{ figure: 'memory', of: 'server', to: 'echo', atMost: 2 }],
-    measure: (subject, smoke) => idle(subject, smoke ? 10 : 5000),
+    name: 'list',
+    title: 'a page of 100 of 1,000 sessions, 64 connections; by hand: as many bytes that are there already',
+    subjects: ['server', 'postgres', 'byHand'],
+    figures: FIGURES,
+    targets: [],
+    measure: reads(() => [SESSIONS_PATH]),
+  },
+  {
+    name: 'get',
+    title: 'one of 1,000 sessions, 64 connections; by hand: as many bytes that are there already',
+    subjects: ['server', 'postgres', 'byHand'],
+    figures: FIGURES,
+    targets: [],
+    measure: reads((ids) => ids.map(sessionPath)),
   },
   {
     name: 'start',
-    title: 'start to the first healthy answer, with the model server',
+    title: 'start to the first healthy answer, median of five',
     subjects: ['server', 'byHand'],
     figures: { seconds: 'seconds' },
     targets: [{ figure: 'seconds', of: 'server', to: 'byHand', atMost: 2.5 }],
-    measure: (subject) => startUp(subject),
+    measure: (subject, smoke) => startUp(subject, smoke ? 1 : 5),
   },
 ];

@@ -1,8 +1,7 @@
 /** Streams with one watcher each: what a token costs, and how late it is. */
-import type { Streams, StreamsResult } from '../clients/streams.ts';
-import { start } from '../lib/child.ts';
 import type { Figures, Scenario, Target } from '../lib/scenario.ts';
-import { askClient, run, type Subject } from '../lib/subjects.ts';
+import { StreamLoad, type Streams } from '../lib/stream-load.ts';
+import { run, type Subject } from '../lib/subjects.ts';
 
 const WARM_UP: Streams = { streams: 20, tokens: 200, rate: 200, spread: 100 };
 const SMOKE: Streams = { streams: 3, tokens: 20, rate: 100, spread: 10 };
@@ -18,15 +17,20 @@ const FIGURES = {
   arrived: 'arrived',
   loopDelayP99: 'event-loop delay p99, ms',
   modelShare: 'share of the model server',
+  clientShare: 'share of the clients',
 };
 
 export async function measureStreams(subject: Subject, plan: Streams, warm = true): Promise<Figures> {
   await using running = await run(subject);
-  await using client = await start('clients/streams.ts');
-  const watch = (streams: Streams) => askClient<StreamsResult>(client, { ...streams, ...running.target });
+  await using load = await StreamLoad.start(running.target, plan.streams);
   // What is compiled and connected once is no cost of a token.
-  if (warm) await watch(WARM_UP);
-  const { result, cpu, share, modelShare, loopDelayP99 } = await running.measure(() => watch(plan));
+  if (warm) {
+    await load.open(WARM_UP);
+    await load.go();
+  }
+  await load.open(plan);
+  const { result, cpu, share, modelShare, loopDelayP99 } = await running.measure(() => load.go());
+  if (result.failed > 0) throw new Error(`${result.failed} streams did not show all of their tokens`);
   return {
     cpuPerToken: cpu / result.tokens,
     framesPerToken: result.frames / result.tokens,
@@ -38,14 +42,18 @@ export async function measureStreams(subject: Subject, plan: Streams, warm = tru
     arrived: result.arrived,
     loopDelayP99,
     modelShare,
+    clientShare: result.clientShare,
   };
 }
+
+/** What the storage costs shows where each token has its full price. */
+const PACED: readonly Subject[] = ['server', 'full', 'postgres', 'floor', 'byHand'];
 
 function scenario(name: string, title: string, plan: Streams, targets: readonly Target[]): Scenario {
   return {
     name,
     title,
-    subjects: ['server', 'floor', 'byHand'],
+    subjects: name === 'paced' ? PACED : ['server', 'floor', 'byHand'],
     figures: FIGURES,
     targets,
     measure: (subject, smoke) => measureStreams(subject, smoke ? SMOKE : plan, !smoke),

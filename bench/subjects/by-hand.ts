@@ -9,6 +9,11 @@ const provider = createOpenAICompatible({ name: 'bench', baseURL: process.env.BE
 const app = fastify();
 app.get('/health', async () => ({ status: 'healthy' }));
 app.post('/empty', async () => ({ status: 'success' }));
+app.get('/static/:bytes', (request, reply) => {
+  const { bytes } = request.params as { readonly bytes: string };
+  return reply.type('application/json').send(staticAnswer(Number(bytes)));
+});
+const answers = new Map<number, string>();
 const sockets = new WebSocketServer({ noServer: true });
 app.server.on('upgrade', (request, socket, head) => {
   sockets.handleUpgrade(request, socket, head, (client) => {
@@ -24,3 +29,10 @@ app.server.on('upgrade', (request, socket, head) => {
 await app.listen({ port: 0, host: '127.0.0.1' });
 process.send?.({ url: `ws://127.0.0.1:${(app.server.address() as AddressInfo).port}` });
 process.on('SIGTERM', () => process.exit(0));
+
+/** JSON of so many bytes, made once. */
+function staticAnswer(bytes: number): string {
+  const answer = answers.get(bytes) ?? JSON.stringify('x'.repeat(bytes - 2));
+  answers.set(bytes, answer);
+  return answer;
+}
